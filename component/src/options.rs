@@ -1,0 +1,308 @@
+//! The job's options: one table that parsing, help and the sandbox all read.
+
+use std::collections::BTreeMap;
+
+use aws_credential_types::Credentials;
+use http::Uri;
+
+use crate::error::{Error, Result};
+use crate::log;
+
+/// One option and the variables that stand in for it, the first that is set and not empty.
+pub struct Opt {
+    pub name: &'static str,
+    pub short: Option<char>,
+    /// The placeholder of its value in the help; none for a switch.
+    pub value: Option<&'static str>,
+    pub variables: &'static [&'static str],
+    pub default: Option<&'static str>,
+    pub help: &'static str,
+}
+
+const fn option(
+    name: &'static str,
+    value: &'static str,
+    variables: &'static [&'static str],
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Opt {
+    Opt { name, short: None, value: Some(value), variables, default, help }
+}
+
+const fn switch(name: &'static str, help: &'static str) -> Opt {
+    Opt { name, short: None, value: None, variables: &[], default: None, help }
+}
+
+impl Opt {
+    const fn short(self, short: char) -> Opt {
+        Opt { short: Some(short), ..self }
+    }
+}
+
+const USER_AGENT: &str = concat!(
+    "f1-ingest/",
+    env!("CARGO_PKG_VERSION"),
+    " (Formula 1 data archiver; set --user-agent to name yourself and a contact)"
+);
+
+pub const OPTIONS: &[Opt] = &[
+    option("bucket", "NAME", &["F1_S3_BUCKET"], None, "bucket to store into (required)").short('b'),
+    option("region", "NAME", &["AWS_REGION", "AWS_DEFAULT_REGION"], Some("us-east-2"), "region to sign for")
+        .short('r'),
+    option(
+        "endpoint-url",
+        "URL",
+        &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
+        None,
+        "S3 store other than AWS, addressed path-style",
+    ),
+    option(
+        "jolpica-url",
+        "URL",
+        &["JOLPICA_URL"],
+        Some("https://api.jolpi.ca/ergast/f1/current/last/results.json"),
+        "Ergast-compatible URL to fetch",
+    ),
+    switch("include-fastf1", "also store laps, weather and results of the most recent completed race"),
+    option("mock-file", "FILE", &[], None, "store this JSON file as source `mock`, fetch nothing"),
+    option("retries", "N", &[], Some("3"), "attempts at the whole operation, 5, 10, 15 ... seconds apart"),
+    option("user-agent", "TEXT", &["F1_USER_AGENT"], Some(USER_AGENT), "User-Agent of every request"),
+    switch("dry-run", "fetch and say what would be stored, store nothing"),
+    option("log-format", "FORMAT", &["F1_LOG_FORMAT"], Some("text"), "logs on stderr as `text` or `json`"),
+    switch("help", "print this help").short('h'),
+    switch("version", "print the version").short('V'),
+];
+
+/// Variables that are no option's: secrets do not belong on a command line.
+pub const SECRET_VARIABLES: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+/// All variables that the job reads. A sandbox need not show it any other.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    OPTIONS.iter().flat_map(|opt| opt.variables).chain(SECRET_VARIABLES).copied()
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Command {
+    Help,
+    Version,
+    Ingest(Box<Job>),
+}
+
+/// One run, validated: nothing in here can turn out to be malformed once requests are under way.
+#[derive(Debug)]
+pub struct Job {
+    /// Store this file and fetch nothing.
+    pub mock_file: Option<String>,
+    pub jolpica_url: Uri,
+    pub bucket: Bucket,
+    /// Attempts at the whole operation, at least 1.
+    pub attempts: u32,
+    pub user_agent: String,
+    pub dry_run: bool,
+    pub log_format: log::Format,
+}
+
+/// Where objects go, and who writes them.
+#[derive(Debug)]
+pub struct Bucket {
+    pub name: String,
+    pub region: String,
+    /// None is AWS.
+    pub endpoint: Option<Uri>,
+    /// None only where nothing is stored (`--dry-run`).
+    pub credentials: Option<Credentials>,
+}
+
+/// The help text, one line an option, out of [`OPTIONS`].
+pub fn help() -> String {
+    let mut text = String::from("Fetches Formula 1 data and stores it in an S3 bucket.\n\nJob options:\n");
+    for opt in OPTIONS {
+        let short = opt.short.map_or("    ".into(), |c| format!("-{c}, "));
+        let name = format!("{short}--{} {}", opt.name, opt.value.unwrap_or_default());
+        text.push_str(&format!("  {name:<26} {}", opt.help));
+        if !opt.variables.is_empty() {
+            text.push_str(&format!(" [env: {}]", opt.variables.join(", ")));
+        }
+        if let Some(default) = opt.default {
+            text.push_str(&format!(" [default: {default}]"));
+        }
+        text.push('\n');
+    }
+    text.push_str("\nCredentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN\n");
+    text.push_str(
+        "Exit codes: 0 all stored, 1 failed, 2 wrong usage (nothing was sent), 75 not now, try later\n",
+    );
+    text
+}
+
+/// Reads a command line (program name not included) and the environment.
+///
+/// An option wins over its variable; a variable that is set but empty counts as not set.
+pub fn parse(arguments: &[String], variable: impl Fn(&str) -> Option<String>) -> Result<Command> {
+    let given = given(arguments)?;
+    if given.contains_key("help") {
+        return Ok(Command::Help);
+    }
+    if given.contains_key("version") {
+        return Ok(Command::Version);
+    }
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let values = Values { given, variable };
+    job(&values).map(|job| Command::Ingest(Box::new(job)))
+}
+
+/// The options on the command line by name; a switch has an empty value.
+fn given(arguments: &[String]) -> Result<BTreeMap<&'static str, String>> {
+    use lexopt::Arg;
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut given = BTreeMap::new();
+    let usage = |e: lexopt::Error| Error::usage(format!("{e}; --help lists the options"));
+    while let Some(argument) = parser.next().map_err(usage)? {
+        let found = match &argument {
+            Arg::Long(name) => OPTIONS.iter().find(|opt| opt.name == *name),
+            Arg::Short(short) => OPTIONS.iter().find(|opt| opt.short == Some(*short)),
+            Arg::Value(_) => None,
+        };
+        let Some(opt) = found else { return Err(usage(argument.unexpected())) };
+        let value = match opt.value {
+            None => String::new(),
+            Some(_) => parser
+                .value()
+                .map_err(usage)?
+                .into_string()
+                .map_err(|_| Error::usage(format!("--{} is not UTF-8", opt.name)))?,
+        };
+        given.insert(opt.name, value);
+    }
+    Ok(given)
+}
+
+/// The values of a run: command line, then environment, then default.
+struct Values<V> {
+    given: BTreeMap<&'static str, String>,
+    variable: V,
+}
+
+impl<V: Fn(&str) -> Option<String>> Values<V> {
+    fn switch(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        let opt = OPTIONS.iter().find(|opt| opt.name == name)?;
+        let given = self.given.get(name).cloned();
+        given
+            .or_else(|| opt.variables.iter().find_map(|name| (self.variable)(name)))
+            .or_else(|| opt.default.map(str::to_owned))
+    }
+
+    /// The value of an option, checked; the error names the option and the variables it can come from.
+    fn parsed<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> std::result::Result<T, String>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        parse(&value).map(Some).map_err(|why| Error::usage(format!("--{name}: {why}")))
+    }
+
+    /// As [`Values::parsed`], for an option that must have a value.
+    fn required<T>(&self, name: &str, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<T> {
+        self.parsed(name, parse)?.ok_or_else(|| {
+            let variables = OPTIONS.iter().find(|opt| opt.name == name).map(|opt| opt.variables);
+            Error::usage(format!(
+                "--{name} is missing; give it or set {}",
+                variables.unwrap_or_default().join(" or ")
+            ))
+        })
+    }
+}
+
+fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
+    let dry_run = values.switch("dry-run");
+    if values.switch("include-fastf1") {
+        return Err(Error::usage("--include-fastf1 is not available yet; run without it"));
+    }
+    let credentials = credentials(&values.variable)?;
+    if credentials.is_none() && !dry_run {
+        return Err(Error::usage(
+            "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or --dry-run to store nothing)",
+        ));
+    }
+    Ok(Job {
+        mock_file: values.get("mock-file"),
+        jolpica_url: values.required("jolpica-url", url)?,
+        bucket: Bucket {
+            name: values.required("bucket", bucket_name)?,
+            region: values.required("region", region)?,
+            endpoint: values.parsed("endpoint-url", endpoint)?,
+            credentials,
+        },
+        attempts: values.required("retries", attempts)?,
+        user_agent: values.required("user-agent", header_value)?,
+        dry_run,
+        log_format: values.required("log-format", log::Format::parse)?,
+    })
+}
+
+fn credentials(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Credentials>> {
+    let (id, secret, token) =
+        (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"), variable("AWS_SESSION_TOKEN"));
+    match (id, secret) {
+        (Some(id), Some(secret)) => Ok(Some(Credentials::new(id, secret, token, None, "environment"))),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Error::usage("AWS_SECRET_ACCESS_KEY is set but AWS_ACCESS_KEY_ID is not")),
+        (Some(_), None) => Err(Error::usage("AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not")),
+    }
+}
+
+/// An absolute http or https URL without a user name in it.
+fn url(text: &str) -> std::result::Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|e| format!("not a URL: {e}"))?;
+    let authority = uri.authority().ok_or("a URL begins with https:// or http:// and a host")?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err("a URL begins with https:// or http://".into());
+    }
+    if authority.as_str().contains('@') {
+        return Err("a URL must not hold a user name or password".into());
+    }
+    Ok(uri)
+}
+
+/// The base of a store's URLs: no query, and a path without its last slash.
+fn endpoint(text: &str) -> std::result::Result<Uri, String> {
+    let uri = url(text.trim_end_matches('/'))?;
+    if uri.query().is_some() {
+        return Err("an endpoint has no query".into());
+    }
+    Ok(uri)
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>, less the prefixes
+/// and suffixes that AWS keeps for itself; other stores also take capitals and underscores.
+fn bucket_name(text: &str) -> std::result::Result<String, String> {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let outer = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let fine = (3..=63).contains(&text.len())
+        && text.chars().all(inner)
+        && outer(text.chars().next())
+        && outer(text.chars().last())
+        && !text.contains("..");
+    fine.then(|| text.to_owned())
+        .ok_or(format!("{text:?} is no bucket name: 3 to 63 letters, digits, dots and hyphens"))
+}
+
+fn region(text: &str) -> std::result::Result<String, String> {
+    let fine = text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    fine.then(|| text.to_owned()).ok_or(format!("{text:?} is no region name"))
+}
+
+fn attempts(text: &str) -> std::result::Result<u32, String> {
+    text.parse().ok().filter(|n| (1..=100).contains(n)).ok_or(format!("{text:?} is no number from 1 to 100"))
+}
+
+fn header_value(text: &str) -> std::result::Result<String, String> {
+    let fine = !text.trim().is_empty() && text.chars().all(|c| matches!(c, ' '..='~'));
+    fine.then(|| text.to_owned()).ok_or("only printable ASCII can go into a header".into())
+}
