@@ -3,8 +3,14 @@
 
 pub mod budget;
 pub mod client;
+pub mod document;
 pub mod error;
+pub mod job;
+pub mod jolpica;
 pub mod log;
+pub mod mock;
 pub mod options;
+pub mod report;
 pub mod retry;
 pub mod runtime;
+pub mod s3;
