@@ -14,3 +14,4 @@ pub mod report;
 pub mod retry;
 pub mod runtime;
 pub mod s3;
+pub mod trigger;

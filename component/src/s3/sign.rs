@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>: the path is encoded
 //! once and not normalised, and the payload's SHA-256 is signed, so that a body cut on its way is refused.
 
+use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
     UriPathNormalizationMode, sign as sigv4,
@@ -24,19 +25,38 @@ pub fn settings() -> SigningSettings {
     settings
 }
 
-/// Adds the signature and the headers that go with it.
+/// Whose signature it is, and for what.
+pub struct Signer<'a> {
+    pub credentials: &'a Credentials,
+    pub region: &'a str,
+    pub service: &'a str,
+}
+
+/// Adds the signature that a request to `bucket` needs, and the headers that go with it.
 pub fn sign(request: &mut Request<'_>, bucket: &Bucket, now: DateTime<Utc>) -> Result<()> {
+    let missing = || Error::usage(format!("{} cannot be signed: there are no credentials", request.url));
+    let credentials = bucket.credentials.as_ref().ok_or_else(missing)?;
+    let signer = Signer { credentials, region: &bucket.region, service: "s3" };
+    sign_with(request, &signer, settings(), now)
+}
+
+/// As [`sign`], for any service and settings.
+pub fn sign_with(
+    request: &mut Request<'_>,
+    signer: &Signer<'_>,
+    settings: SigningSettings,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let refuse = |why: &dyn std::fmt::Display| {
         Error::new(Kind::StoreRefused, format!("{} cannot be signed: {why}", request.url))
     };
-    let credentials = bucket.credentials.clone().ok_or_else(|| refuse(&"there are no credentials"))?;
-    let identity = credentials.into();
+    let identity = signer.credentials.clone().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
-        .region(&bucket.region)
-        .name("s3")
+        .region(signer.region)
+        .name(signer.service)
         .time(now.into())
-        .settings(settings())
+        .settings(settings)
         .build()
         .map_err(|e| refuse(&e))?;
     let headers =
