@@ -237,11 +237,15 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
     let store = Arc::new(Store::open(folder, &key, &secret, &region)?);
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;
-        println!("# {} as an S3 store, until Ctrl-C:", folder.display());
-        println!("export AWS_ENDPOINT_URL_S3=http://{}", listener.local_addr()?);
-        println!("export AWS_REGION={region}");
-        println!("export AWS_ACCESS_KEY_ID={key}");
-        println!("export AWS_SECRET_ACCESS_KEY={secret}");
+        let endpoint = listener.local_addr()?;
+        listen::announce(&format!(
+            "# {} as an S3 store, until Ctrl-C:\n\
+             export AWS_ENDPOINT_URL_S3=http://{endpoint}\n\
+             export AWS_REGION={region}\n\
+             export AWS_ACCESS_KEY_ID={key}\n\
+             export AWS_SECRET_ACCESS_KEY={secret}\n",
+            folder.display()
+        ));
         listen::serve(listener, move |request| {
             let store = store.clone();
             async move { store.answer(request.map(s3s::Body::from)).await }
