@@ -18,15 +18,17 @@ use s3s::{S3Result, s3_error};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::listen;
+use crate::run::Variables;
 
 /// Where the job finds the store: not on the network, [`crate::outbound`] brings its requests here.
 pub const AUTHORITY: &str = "store.f1-ingest.internal";
-const BUCKET: &str = "f1-data";
+/// The bucket of a job that names none.
+pub const BUCKET: &str = "f1-data";
 const REGION: &str = "us-east-2";
 
 /// Points a job to the embedded store, with credentials of its own. What the environment says about
 /// another store must not mix with it.
-pub fn into_variables(variables: &mut Vec<(String, String)>) {
+pub fn into_variables(variables: &mut Variables) {
     let ours = [
         ("AWS_ENDPOINT_URL_S3", format!("http://{AUTHORITY}")),
         ("AWS_ACCESS_KEY_ID", random_key()),
@@ -55,8 +57,9 @@ pub struct Store {
 
 impl Store {
     /// The store of one job, its bucket made.
-    pub fn for_job(folder: &Path, variables: &[(String, String)], bucket: &Bucket) -> Result<Store> {
-        let value = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    pub fn for_job(folder: &Path, variables: &Variables, bucket: &Bucket) -> Result<Store> {
+        let value =
+            |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let key = value("AWS_ACCESS_KEY_ID").unwrap_or_default();
         let secret = value("AWS_SECRET_ACCESS_KEY").unwrap_or_default();
         let store = Store::open(folder, key, secret, &bucket.region)?;
@@ -134,7 +137,8 @@ fn object(request: &Request<s3s::Body>) -> Option<PathBuf> {
     let path = percent_decode_str(request.uri().path().trim_start_matches('/')).decode_utf8().ok()?;
     let object = PathBuf::from(path.as_ref());
     let is_object = is_inside(&object) && object.components().count() > 1 && !path.ends_with('/');
-    let is_whole = request.method() == Method::PUT && request.uri().query().is_none_or(|query| !query.contains("uploadId"));
+    let is_whole = request.method() == Method::PUT
+        && request.uri().query().is_none_or(|query| !query.contains("uploadId"));
     (is_object && is_whole).then_some(object)
 }
 
@@ -159,7 +163,8 @@ impl S3Access for AsAws {
         }
         let query = request.uri().query().unwrap_or_default().to_owned();
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let signature = header("authorization").map(signed_by_header).unwrap_or_else(|| signed_by_query(&query));
+        let signature =
+            header("authorization").map(signed_by_header).unwrap_or_else(|| signed_by_query(&query));
         let Some(Signature { region, signed }) = signature else {
             return Err(s3_error!(InvalidRequest, "only signature version 4 is supported"));
         };
@@ -180,7 +185,11 @@ impl S3Access for AsAws {
             name.starts_with("x-amz-") && !signed.iter().any(|signed| signed.eq_ignore_ascii_case(name))
         });
         match unsigned {
-            Some(name) => Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed: {}", name)),
+            Some(name) => Err(s3_error!(
+                AccessDenied,
+                "There were headers present in the request which were not signed: {}",
+                name
+            )),
             None => Ok(()),
         }
     }
@@ -204,7 +213,8 @@ impl Signature {
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>
 fn signed_by_header(authorization: &str) -> Option<Signature> {
     let fields = authorization.strip_prefix("AWS4-HMAC-SHA256")?;
-    let field = |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
+    let field =
+        |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
     Signature::new(field("Credential")?, field("SignedHeaders")?)
 }
 
@@ -222,15 +232,20 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let key = given("AWS_ACCESS_KEY_ID").unwrap_or_else(random_key);
     let secret = given("AWS_SECRET_ACCESS_KEY").unwrap_or_else(random_key);
-    let region = given("AWS_REGION").or_else(|| given("AWS_DEFAULT_REGION")).unwrap_or_else(|| REGION.to_owned());
+    let region =
+        given("AWS_REGION").or_else(|| given("AWS_DEFAULT_REGION")).unwrap_or_else(|| REGION.to_owned());
     let store = Arc::new(Store::open(folder, &key, &secret, &region)?);
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;
-        println!("# {} as an S3 store, until Ctrl-C:", folder.display());
-        println!("export AWS_ENDPOINT_URL_S3=http://{}", listener.local_addr()?);
-        println!("export AWS_REGION={region}");
-        println!("export AWS_ACCESS_KEY_ID={key}");
-        println!("export AWS_SECRET_ACCESS_KEY={secret}");
+        let endpoint = listener.local_addr()?;
+        listen::announce(&format!(
+            "# {} as an S3 store, until Ctrl-C:\n\
+             export AWS_ENDPOINT_URL_S3=http://{endpoint}\n\
+             export AWS_REGION={region}\n\
+             export AWS_ACCESS_KEY_ID={key}\n\
+             export AWS_SECRET_ACCESS_KEY={secret}\n",
+            folder.display()
+        ));
         listen::serve(listener, move |request| {
             let store = store.clone();
             async move { store.answer(request.map(s3s::Body::from)).await }
