@@ -4,7 +4,9 @@
 pub mod budget;
 pub mod client;
 pub mod error;
+pub mod livetiming;
 pub mod log;
 pub mod options;
 pub mod retry;
 pub mod runtime;
+pub mod schedule;
