@@ -3,10 +3,17 @@
 
 pub mod budget;
 pub mod client;
+pub mod document;
 pub mod error;
+pub mod job;
+pub mod jolpica;
 pub mod livetiming;
 pub mod log;
+pub mod mock;
 pub mod options;
+pub mod report;
 pub mod retry;
 pub mod runtime;
+pub mod s3;
 pub mod schedule;
+pub mod trigger;

@@ -18,6 +18,8 @@ pub struct Opt {
     pub variables: &'static [&'static str],
     pub default: Option<&'static str>,
     pub help: &'static str,
+    /// Whether a caller of `POST /ingest` may set it.
+    pub per_request: bool,
 }
 
 const fn option(
@@ -27,16 +29,20 @@ const fn option(
     default: Option<&'static str>,
     help: &'static str,
 ) -> Opt {
-    Opt { name, short: None, value: Some(value), variables, default, help }
+    Opt { name, short: None, value: Some(value), variables, default, help, per_request: false }
 }
 
 const fn switch(name: &'static str, help: &'static str) -> Opt {
-    Opt { name, short: None, value: None, variables: &[], default: None, help }
+    Opt { name, short: None, value: None, variables: &[], default: None, help, per_request: false }
 }
 
 impl Opt {
     const fn short(self, short: char) -> Opt {
         Opt { short: Some(short), ..self }
+    }
+
+    const fn per_request(self) -> Opt {
+        Opt { per_request: true, ..self }
     }
 }
 
@@ -64,9 +70,11 @@ pub const OPTIONS: &[Opt] = &[
         Some("https://api.jolpi.ca/ergast/f1/current/last/results.json"),
         "Ergast-compatible URL to fetch",
     ),
-    switch("include-fastf1", "also store laps, weather and results of the most recent completed race"),
+    switch("include-fastf1", "also store laps, weather and results of the most recent completed race")
+        .per_request(),
     option("mock-file", "FILE", &[], None, "store this JSON file as source `mock`, fetch nothing"),
-    option("retries", "N", &[], Some("3"), "attempts at the whole operation, 5, 10, 15 ... seconds apart"),
+    option("retries", "N", &[], Some("3"), "attempts at the whole operation, 5, 10, 15 ... seconds apart")
+        .per_request(),
     option("user-agent", "TEXT", &["F1_USER_AGENT"], Some(USER_AGENT), "User-Agent of every request"),
     option(
         "requests-per-second",
@@ -75,7 +83,7 @@ pub const OPTIONS: &[Opt] = &[
         Some("4"),
         "requests a second to each upstream host, 0 for no limit (a mirror of your own)",
     ),
-    switch("dry-run", "fetch and say what would be stored, store nothing"),
+    switch("dry-run", "fetch and say what would be stored, store nothing").per_request(),
     option("log-format", "FORMAT", &["F1_LOG_FORMAT"], Some("text"), "logs on stderr as `text` or `json`"),
     switch("help", "print this help").short('h'),
     switch("version", "print the version").short('V'),
@@ -83,6 +91,8 @@ pub const OPTIONS: &[Opt] = &[
 
 /// Variables that are no option's: secrets do not belong on a command line.
 pub const SECRET_VARIABLES: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// All variables that the job reads. A sandbox need not show it any other.
 pub fn variables() -> impl Iterator<Item = &'static str> {
