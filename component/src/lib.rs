@@ -2,5 +2,6 @@
 //! pure or asks a trait for what it needs, and runs natively as well as in the component.
 
 pub mod error;
+pub mod fastf1;
 pub mod log;
 pub mod options;
