@@ -5,6 +5,7 @@ pub mod budget;
 pub mod client;
 pub mod document;
 pub mod error;
+pub mod fastf1;
 pub mod job;
 pub mod jolpica;
 pub mod livetiming;
