@@ -1,8 +1,13 @@
 //! Laps, weather, results and telemetry of a session as FastF1 3.9.0 gives them.
 
+pub mod argsort;
+pub mod drivers;
+pub mod ergast;
 pub mod feed;
 pub mod lap;
 pub mod python;
+pub mod results;
 pub mod table;
+pub mod text;
 pub mod time;
 pub mod value;
