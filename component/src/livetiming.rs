@@ -1,9 +1,39 @@
 //! livetiming, Formula 1's own timing feeds: where a session's feeds lie, and how they are fetched.
 
+use std::fmt;
+
 use http::Uri;
 
 use crate::error::{Error, Result};
 use crate::schedule::Session;
+
+/// Where livetiming is, and what signs in to it.
+#[derive(Debug)]
+pub struct Livetiming {
+    /// Neither URL has a slash at its end.
+    pub official: Uri,
+    /// Asked where `official` answers 400 or more; never sees the token.
+    pub mirror: Uri,
+    pub token: Option<Token>,
+}
+
+/// An F1TV subscription token. It shows in no log.
+pub struct Token(String);
+
+impl Token {
+    pub fn parse(text: &str) -> Result<Token> {
+        let token = text.trim();
+        let fine = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+        fine.then(|| Token(token.to_owned()))
+            .ok_or_else(|| Error::usage("F1TV_TOKEN holds characters that no token has; copy it again"))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
 
 /// A session's folder as FastF1's `_api.make_path` names it, relative to `static/`, with a slash at its end.
 pub fn built_path(session: &Session) -> String {
