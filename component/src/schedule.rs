@@ -7,6 +7,9 @@ pub mod f1schedule;
 pub mod index;
 pub mod jolpica;
 mod name;
+mod upstreams;
+
+pub use upstreams::session_asked_for;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
