@@ -2,7 +2,9 @@
 
 pub mod feed;
 pub mod lap;
+pub mod lines;
 pub mod python;
 pub mod table;
+pub mod telemetry;
 pub mod time;
 pub mod value;
