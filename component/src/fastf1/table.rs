@@ -26,14 +26,21 @@ pub trait Row {
 pub fn write_rows<R: Row>(out: &mut impl Write, rows: impl IntoIterator<Item = R>) -> io::Result<()> {
     out.write_all(b"[")?;
     for (index, row) in rows.into_iter().enumerate() {
-        out.write_all(if index == 0 { b"{" } else { b",{" })?;
-        for (position, (column, cell)) in R::COLUMNS.iter().zip(row.cells()).enumerate() {
-            write!(out, "{}\"{column}\":", if position == 0 { "" } else { "," })?;
-            write_cell(out, cell)?;
+        if index > 0 {
+            out.write_all(b",")?;
         }
-        out.write_all(b"}")?;
+        write_row(out, &row)?;
     }
     out.write_all(b"]")
+}
+
+/// Writes one row as a JSON object. Fails where `out` fails.
+pub fn write_row<R: Row>(out: &mut impl Write, row: &R) -> io::Result<()> {
+    for (position, (column, cell)) in R::COLUMNS.iter().zip(row.cells()).enumerate() {
+        write!(out, "{}\"{column}\":", if position == 0 { "{" } else { "," })?;
+        write_cell(out, cell)?;
+    }
+    out.write_all(b"}")
 }
 
 fn write_cell(out: &mut impl Write, cell: Cell) -> io::Result<()> {
