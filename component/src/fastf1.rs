@@ -2,7 +2,16 @@
 
 pub mod feed;
 pub mod lap;
+pub mod lap_count;
+pub mod laps;
+pub mod numpy;
 pub mod python;
+pub mod race_control;
+pub mod session_status;
+pub mod stints;
 pub mod table;
 pub mod time;
+pub mod timing;
+pub mod track_status;
 pub mod value;
+pub mod weather;
