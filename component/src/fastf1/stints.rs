@@ -22,7 +22,7 @@ pub struct Tyre {
     pub time: Option<Timedelta>,
     /// From 0.
     pub stint: i64,
-    pub compound: Option<Rc<str>>,
+    pub compound: Option<String>,
     /// Age in laps when fitted.
     pub start_laps: Age,
     pub new: Option<bool>,
@@ -226,14 +226,14 @@ fn distinct(values: impl Iterator<Item = i64>) -> Vec<i64> {
 }
 
 /// Python's `str` of a value; None for null.
-fn as_text(value: &Leaf) -> Option<Rc<str>> {
+fn as_text(value: &Leaf) -> Option<String> {
     match value {
         Leaf::Null => None,
-        Leaf::Text(text) => Some((**text).into()),
+        Leaf::Text(text) => Some(text.to_string()),
         Leaf::Bool(true) => Some("True".into()),
         Leaf::Bool(false) => Some("False".into()),
-        Leaf::Int(number) => Some(number.to_string().into()),
-        Leaf::Float(number) => Some(python::float_text(*number).into()),
+        Leaf::Int(number) => Some(number.to_string()),
+        Leaf::Float(number) => Some(python::float_text(*number)),
         Leaf::List { .. } => Some("[]".into()),
         Leaf::Object { .. } => Some("{}".into()),
     }

@@ -51,40 +51,6 @@ impl Timedelta {
         (total.abs() <= Timedelta::MAX).then_some(Timedelta(total))
     }
 
-    /// Reads `[+-][[hh:]mm:]ss[.micros]` as Jolpica writes it (FastF1's `timedelta_from_ergast`); what follows
-    /// is ignored. None for everything else.
-    pub fn parse_ergast(text: &str) -> Option<Timedelta> {
-        let (sign, text) = match text.strip_prefix('-') {
-            Some(_) => (-1, text.trim_matches('-')),
-            None => (1, text.trim_matches('+')),
-        };
-        let mut rest = text;
-        let mut parts = [0, 0, 0];
-        let mut colons = 0;
-        loop {
-            let (number, after) = leading_digits(rest, 2)?;
-            parts = [parts[1], parts[2], number];
-            rest = after;
-            match rest.strip_prefix(':') {
-                // A colon belongs to the time only where digits follow.
-                Some(after) if colons < 2 && leading_digits(after, 2).is_some() => rest = after,
-                _ => break,
-            }
-            colons += 1;
-        }
-        let micros = rest
-            .strip_prefix('.')
-            .and_then(|rest| {
-                leading_digits(rest, 6).map(|(number, after)| (number, rest.len() - after.len()))
-            })
-            .map_or(0, |(number, digits)| (digits..6).fold(number, |number, _| number * 10));
-        let [hours, minutes, seconds] = parts;
-        if hours > 23 || minutes > 59 || seconds > 59 {
-            return None;
-        }
-        Some(Timedelta(sign * (((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros)))
-    }
-
     /// Whole milliseconds, cut towards zero as pandas' `to_json` does.
     pub fn millis(self) -> i64 {
         self.0 / 1000
@@ -134,13 +100,6 @@ fn seconds_and_micros(text: &str) -> Option<(i64, i64)> {
     }
     let digits: String = fraction.chars().chain(std::iter::repeat('0')).take(6).collect();
     Some((seconds, python::int(&digits)?))
-}
-
-/// The number that a text begins with, of at most so many digits, and the rest of the text.
-fn leading_digits(text: &str, at_most: usize) -> Option<(i64, &str)> {
-    let digits = text.bytes().take(at_most).take_while(u8::is_ascii_digit).count();
-    let (number, rest) = text.split_at_checked(digits)?;
-    Some((number.parse().ok()?, rest))
 }
 
 /// The parts of a text where there are exactly as many as asked for.
@@ -218,22 +177,6 @@ mod tests {
         ];
         for (text, micros) in cases {
             assert_eq!(Timedelta::parse(text), micros.map(Timedelta), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn reads_jolpicas_spans() {
-        let cases = [
-            ("2:28.071", Some(148_071_000)),
-            ("1:23:45.6", Some(5_025_600_000)),
-            ("+12.5", Some(12_500_000)),
-            ("-59", Some(-59_000_000)),
-            ("1:60.0", None),
-            ("", None),
-            ("lap", None),
-        ];
-        for (text, micros) in cases {
-            assert_eq!(Timedelta::parse_ergast(text), micros.map(Timedelta), "{text:?}");
         }
     }
 

@@ -95,12 +95,12 @@ pub fn read(feed: &[u8]) -> Result<Timing, Unusable> {
             }
             _ => None,
         };
-        match lines {
-            None | Some(Keyed::Object(_)) => {}
-            Some(Keyed::List(list)) if list.is_empty() => {}
+        let lines = match lines {
+            Some(Keyed::Object(lines)) => lines,
+            None => return Ok(()),
+            Some(Keyed::List(list)) if list.is_empty() => return Ok(()),
             Some(_) => return Err(Unusable::new("the drivers' lines are no object")),
-        }
-        let Some(Keyed::Object(lines)) = lines else { return Ok(()) };
+        };
         for (number, line) in &lines {
             let Object::Is(line) = line else {
                 return Err(Unusable::new(format!("the line of driver {number} is no object")));

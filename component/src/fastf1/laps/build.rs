@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
+use super::super::argsort::argsort;
 use super::super::feed::Unusable;
 use super::super::lap::{Lap, Speeds};
-use super::super::numpy;
 use super::super::session_status::SessionStatus;
 use super::super::stints::{self, Age, Tyre, Tyres};
+use super::super::text::Text;
 use super::super::time::Timedelta;
 use super::super::timing::{Reading, TimedLap, Timing};
 use super::super::track_status::TrackStatus;
@@ -67,12 +68,10 @@ impl Session<'_> {
         if laps.is_empty() {
             return Err(Unusable::new("no driver has one"));
         }
-        // pandas makes "nan" and true of missing values, but not where a whole column is missing.
-        let tyres = || all_tyred.iter().filter_map(|lap| lap.tyre.as_ref());
-        if tyres().all(|tyre| tyre.compound.is_none()) {
-            laps.iter_mut().for_each(|lap| lap.compound = "".into());
-        }
-        if tyres().all(|tyre| tyre.new.is_none()) {
+        Text::cast(laps.iter_mut().map(|lap| &mut lap.compound));
+        // pandas makes true of a missing value, but not where the whole column is missing.
+        let mut tyres = all_tyred.iter().filter_map(|lap| lap.tyre.as_ref());
+        if tyres.all(|tyre| tyre.new.is_none()) {
             laps.iter_mut().for_each(|lap| lap.fresh_tyre = false);
         }
         self.add_positions(&mut laps);
@@ -179,7 +178,7 @@ impl Session<'_> {
                 same.into_iter().partition(|index| laps.get(*index).is_some_and(|lap| lap.time.is_some()));
             let ends: Vec<Option<Timedelta>> =
                 ended.iter().map(|index| laps.get(*index).and_then(|lap| lap.time)).collect();
-            let order = numpy::argsort(&ends).into_iter().filter_map(|at| ended.get(at)).chain(&open);
+            let order = argsort(&ends).into_iter().filter_map(|at| ended.get(at)).chain(&open);
             for (position, index) in (1..).zip(order) {
                 if let Some(lap) = laps.get_mut(*index) {
                     lap.position = Some(f64::from(position));
@@ -286,10 +285,7 @@ impl TyredLap {
             sector_session_times: timed.sector_session_times,
             speeds: Speeds { i1, i2, fl, st },
             is_personal_best: Some(timed.is_personal_best),
-            compound: match &self.tyre {
-                None => "nan".into(),
-                Some(tyre) => tyre.compound.clone().unwrap_or_else(|| "None".into()),
-            },
+            compound: self.tyre.as_ref().map_or(Text::NaN, |tyre| tyre.compound.clone().into()),
             tyre_life,
             // Python takes NaN for true and None for false.
             fresh_tyre: self.tyre.as_ref().is_none_or(|tyre| tyre.new.unwrap_or(false)),

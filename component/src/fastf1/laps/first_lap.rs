@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
+use super::super::ergast;
 use super::super::lap::Lap;
-use super::super::time::Timedelta;
 use super::Driver;
 
 /// Sets the first laps' times from Jolpica's `laps/1.json`.
@@ -24,7 +24,7 @@ pub fn add(laps: &mut [Lap], document: &[u8], drivers: &[Driver], warnings: &mut
         for driver in drivers.iter().filter(|driver| driver.driver_id == timing.driver_id) {
             let first = laps.iter_mut().filter(|lap| lap.lap_number == 1.0);
             for lap in first.filter(|lap| *lap.driver_number == *driver.number) {
-                lap.lap_time = timing.time.as_deref().and_then(Timedelta::parse_ergast);
+                lap.lap_time = timing.time.as_deref().and_then(ergast::timedelta);
             }
         }
     }

@@ -101,7 +101,7 @@ fn unfinished(last: &Lap, end: Timedelta, session: &Session) -> Lap {
         sector_session_times: [None; 3],
         speeds: Speeds::default(),
         is_personal_best: None,
-        compound: Rc::clone(&last.compound),
+        compound: last.compound.clone(),
         tyre_life: last.tyre_life.map(|laps| laps + 1.0),
         fresh_tyre: last.fresh_tyre,
         team: Rc::clone(&last.team),
