@@ -89,7 +89,7 @@ fn save_float(value: &Value) -> Option<f64> {
 }
 
 /// FastF1's `timedelta_from_ergast`: `[+-][hh:][mm:]ss[.micros]`, and whatever follows is not looked at.
-pub fn timedelta(text: &str) -> Option<Timedelta> {
+pub(super) fn timedelta(text: &str) -> Option<Timedelta> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(_) => (-1, text.trim_matches('-')),
         None => (1, text.trim_matches('+')),
