@@ -73,9 +73,9 @@ pub fn topics(plan: &Plan, story: &Story) -> Vec<Topic> {
         .filter(|(name, _)| wanted(name))
         .map(|(name, tell)| {
             let dice = &mut Dice::new(plan.seed, name);
-            let mut lines = tell(plan, story, dice);
+            let mut lines = if plan.empty.contains(&name) { Vec::new() } else { tell(plan, story, dice) };
             lines.sort_by_key(|line| line.at);
-            if plan.quirks && TORN.contains(&name) {
+            if plan.quirks && TORN.contains(&name) && !lines.is_empty() {
                 tear(&mut lines, dice);
             }
             Topic { name, lines }

@@ -21,7 +21,9 @@ pub fn documents(plan: &Plan, story: &Story) -> Vec<(String, Json)> {
         let path = format!("{season}/{round}/{endpoint}.json");
         let mut race = race(weekend, weekend.event());
         race.set(table, Json::List(rows));
-        documents.push((path.clone(), response(&path, total, season, Some(round), vec![race])));
+        // No rows: no race either.
+        let races = if total > 0 { vec![race] } else { vec![] };
+        documents.push((path.clone(), response(&path, total, season, Some(round), races)));
     };
     match plan.kind {
         Kind::Race => {
@@ -29,7 +31,14 @@ pub fn documents(plan: &Plan, story: &Story) -> Vec<(String, Json)> {
             add("results", "Results", rows.clone(), rows.len());
             let timings = first_lap(story);
             let laps = Json::with([("number", "1".into()), ("Timings", Json::List(timings.clone()))]);
-            add("laps/1", "Laps", vec![laps], timings.len());
+            // Lap times come later than results do.
+            let known = !plan.quirks || plan.seed % 4 != 0;
+            add(
+                "laps/1",
+                "Laps",
+                if known { vec![laps] } else { vec![] },
+                if known { timings.len() } else { 0 },
+            );
         }
         Kind::Sprint => {
             let rows = race_results(plan, story, "sprint");

@@ -1,6 +1,6 @@
 //! Who drives where and when: made-up drivers, teams and circuits, and the calendar they meet in.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
 use super::dice::Dice;
 use super::{Kind, Plan};
@@ -253,8 +253,9 @@ fn event(plan: &Plan, round: i64, place: &Place, format: &'static str) -> Event 
         _ => (&[0, 0, 1, 1, 2], &[13, 17, 11, 15, 15]),
     };
     // Whole weeks apart, the first race in mid-March, tests before it.
-    let friday =
-        NaiveDate::from_ymd_opt(plan.season, 2, 28).unwrap_or_default() + Days::new(14 * round as u64);
+    let spring =
+        NaiveDate::from_ymd_opt(plan.season, 2, 24).unwrap_or_default() + Days::new(14 * round as u64);
+    let friday = spring + Days::new(u64::from(11 - spring.weekday().num_days_from_monday()) % 7);
     let slots = slot_names(format)
         .iter()
         .zip(days.iter().zip(hours))

@@ -45,7 +45,7 @@ pub fn write(plan: &Plan, story: &Story, channel: Channel, out: &mut impl Write)
     // Samples begin minutes before the session and end after the last lap.
     let from = story.start - 3 * MINUTE + dice.between(0, period);
     let last_lap = story.cars.iter().flat_map(|car| &car.laps).map(|lap| lap.end()).max().unwrap_or(from);
-    let until = (last_lap + MINUTE).min(story.end);
+    let until = if plan.empty.contains(&channel.topic()) { from } else { (last_lap + MINUTE).min(story.end) };
     let mut json = String::new();
     let mut t = from;
     while t < until {
@@ -92,7 +92,11 @@ fn sample(
         let number = sampled.car.driver.number;
         let _ = match channel {
             Channel::CarData => {
-                let brake = if plan.quirks && i == 2 && dice.one_in(50) { 104 } else { state.brake };
+                let brake = if plan.quirks && i == 2 && dice.one_in(50) {
+                    *dice.pick(&[104, 55])
+                } else {
+                    state.brake
+                };
                 let drs = if plan.season >= 2026 { String::new() } else { format!(r#","45":{}"#, state.drs) };
                 // Without the speed FastF1 has no use for the sample.
                 let speed = if plan.quirks && i == 0 && dice.one_in(90) {

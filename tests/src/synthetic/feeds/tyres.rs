@@ -22,21 +22,23 @@ pub fn timing_app_data(plan: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line>
     let stints_start = story.start - 7 * MINUTE;
     // In some races nothing about tyres comes before the start, and then several stints at once.
     let delayed = race && plan.quirks && (story.weekend.season == 2018 || dice.one_in(4));
-    let first_told = if delayed { story.start + 5 * MINUTE } else { stints_start };
+    let first_told = if delayed { story.start + dice.between(4, 15) * MINUTE } else { stints_start };
+    // Of one car nothing is known.
+    let unknown = if plan.quirks && dice.one_in(3) { cars.len().saturating_sub(1) } else { cars.len() };
     if race {
         let stints = |car: &&&Car| car.fate != Fate::Withdrew;
         let known = |car: &Car| {
             let told = car.stints.iter().enumerate().filter(|&(i, stint)| i == 0 || stint.from < first_told);
             Json::with([("Stints", Json::List(told.map(|(_, stint)| fitted(stint)).collect()))])
         };
-        lines.push(all(first_told, cars.iter().filter(stints).map(|car| (*car, known(car)))));
+        lines.push(all(first_told, cars[..unknown].iter().filter(stints).map(|car| (*car, known(car)))));
     } else {
         lines.push(all(
             stints_start,
             cars.iter().map(|car| (*car, Json::with([("Stints", Json::List(vec![]))]))),
         ));
     }
-    for car in &cars {
+    for car in &cars[..unknown] {
         of_car(plan, car, first_told, race, dice, &mut lines);
     }
     if plan.quirks {
@@ -88,7 +90,11 @@ fn of_car(plan: &Plan, car: &Car, first_told: i64, race: bool, dice: &mut Dice, 
             }
             tell(at, index(i), told);
         } else if plan.quirks && dice.one_in(5) {
-            tell(first_told + 2 * MINUTE, i, Json::with([("StartLaps", (stint.age + 1).into())]));
+            tell(
+                first_told + 2 * MINUTE,
+                i,
+                Json::with([("StartLaps", (stint.age + 1).into()), ("Cooled", true.into())]),
+            );
         }
     }
     let mut on_set = vec![0; car.stints.len()];

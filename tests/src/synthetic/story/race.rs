@@ -29,6 +29,8 @@ struct Drive {
     /// The lap that it does not finish, and whether it makes it to the pits.
     gives_up: Option<(i64, bool)>,
     out_from: Option<i64>,
+    /// It has come in for the red flag.
+    waited: bool,
     done: bool,
 }
 
@@ -44,7 +46,7 @@ pub fn story(plan: &Plan, weekend: Weekend) -> Story {
         let from = after(third, dice);
         Interruption { from, to: from + 3 * track.lap }
     });
-    let red = plan.red_flag.then(|| {
+    let red = (plan.red_flag || plan.abandoned).then(|| {
         let from = after((2 * third).max(2), dice);
         Interruption { from, to: from + dice.between(12, 25) * MINUTE }
     });
@@ -58,7 +60,8 @@ pub fn story(plan: &Plan, weekend: Weekend) -> Story {
     while let Some(i) = (0..cars.len()).filter(|&i| !drives[i].done).min_by_key(|&i| drives[i].t) {
         let (drive, car) = (&mut drives[i], &mut cars[i]);
         let number = car.lap_count() + 1;
-        if number > plan.laps || drive.t >= flag_falls {
+        let abandoned = plan.abandoned && red.is_some_and(|red| drive.t > red.from);
+        if number > plan.laps || drive.t >= flag_falls || abandoned {
             drive.done = true;
             continue;
         }
@@ -91,9 +94,12 @@ pub fn story(plan: &Plan, weekend: Weekend) -> Story {
         start,
         end: finish + 9 * MINUTE,
     };
-    tell_interruptions(&mut story, safety_car, red, dice);
-    // The status sometimes says so a moment before the last car's time is in.
-    story.session_status.push((finish + dice.between(-400, 2_500), "Finished"));
+    tell_interruptions(&mut story, safety_car, red, plan.abandoned, dice);
+    // The status sometimes says so a moment before the last car's time is in; not at all, where the race
+    // was given up under the red flag.
+    if !plan.abandoned {
+        story.session_status.push((finish + dice.between(-400, 2_500), "Finished"));
+    }
     story.session_status.extend([(finish + 4 * MINUTE, "Finalised"), (finish + 6 * MINUTE, "Ends")]);
     story
         .messages
@@ -166,6 +172,7 @@ fn drives(plan: &Plan, cars: &mut [Car], track: &Track, start: i64, dice: &mut D
                 stops,
                 gives_up,
                 out_from: None,
+                waited: false,
                 done: car.fate != Fate::Running,
             }
         })
@@ -209,9 +216,8 @@ fn next_lap(
         time += time * if on_slicks { 18 } else { 11 } / 100;
     }
     let pit_out = drive.out_from.take();
-    if pit_out.is_some() {
-        time += 9_000;
-    }
+    // From the line to the pit exit, the stop or the whole interruption included.
+    let wait = pit_out.map_or(0, |out| (out - t).max(2_000));
     let mut stop = drive.stops.iter().find(|&&(lap, _)| lap == number).map(|&(_, tyres)| tyres);
     if wet == on_slicks && number < now.plan.laps && now.rain.is_some() && dice.one_in(2) {
         stop = Some(true);
@@ -224,10 +230,11 @@ fn next_lap(
             time = time.min((ahead - t).max(0) + dice.between(700, 1_600)).max(ahead - t + 600);
         }
     }
-    let red = now.red.filter(|red| red.holds(t + time * 9 / 10) && red.from > t);
+    let red = now.red.filter(|red| !drive.waited && t + wait + time > red.from && t < red.to);
     if red.is_some() {
         time = time * 150 / 100;
         stop = Some(true);
+        drive.waited = true;
     }
 
     let mut lap = Lap {
@@ -239,6 +246,13 @@ fn next_lap(
         timed: number > 1,
         ..Lap::default()
     };
+    lap.sectors[0] += wait;
+    let before = car.laps.last().filter(|before| before.timed && before.pit_out.is_none() && wait == 0);
+    if let Some(before) = before.filter(|_| now.plan.quirks && red.is_none() && dice.one_in(12)) {
+        // The same time again, which the feed then does not repeat; and sometimes the same first sector.
+        let shift = *dice.pick(&[0, 0, 7]);
+        lap.sectors = [before.sectors[0] + shift, before.sectors[1] - shift - 2, before.sectors[2] + 2];
+    }
     if let Some((_, to_pits)) = drive.gives_up.filter(|&(last, _)| last == number) {
         drive.done = true;
         if to_pits {
@@ -309,6 +323,7 @@ fn tell_interruptions(
     story: &mut Story,
     safety_car: Option<Interruption>,
     red: Option<Interruption>,
+    abandoned: bool,
     dice: &mut Dice,
 ) {
     story.messages.push(Message {
@@ -320,25 +335,6 @@ fn tell_interruptions(
     {
         let status_text = format!("DRS {status}");
         story.messages.push(Message { status: Some(status), ..Message::new(at, "Drs", status_text) });
-    }
-    if let Some(Interruption { from, to }) = safety_car {
-        let virtual_first = dice.one_in(2);
-        story.track_status.extend([(from - 20 * SECOND, "2"), (from, if virtual_first { "6" } else { "4" })]);
-        if virtual_first {
-            story.track_status.extend([(from + 40 * SECOND, "7"), (from + 50 * SECOND, "4")]);
-        }
-        story.track_status.push((to, "1"));
-        for (at, status) in [(from, "DEPLOYED"), (to - story.track.lap, "IN THIS LAP")] {
-            let text = format!("SAFETY CAR {status}");
-            story.messages.push(Message { status: Some(status), ..Message::new(at, "SafetyCar", text) });
-        }
-        story.messages.push(Message { flag: Some("CLEAR"), ..Message::new(to, "Flag", "TRACK CLEAR") });
-    }
-    if let Some(Interruption { from, to }) = red {
-        story.session_status.extend([(from, "Aborted"), (to - 2 * MINUTE, "Inactive"), (to, "Started")]);
-        story.track_status.extend([(from + 350, "5"), (to - MINUTE, "1")]);
-        story.messages.push(Message { flag: Some("RED"), ..Message::new(from, "Flag", "RED FLAG") });
-        story.messages.push(Message::new(to - 10 * MINUTE, "Other", "RACE WILL RESUME IN 10 MINUTES"));
     }
     let blue: Vec<(i64, i64)> = story
         .cars
@@ -354,5 +350,29 @@ fn tell_interruptions(
             number: Some(number),
             ..Message::new(at, "Flag", text)
         });
+    }
+    if let Some(Interruption { from, to }) = safety_car {
+        let virtual_first = dice.one_in(2);
+        story.track_status.extend([(from - 20 * SECOND, "2"), (from, if virtual_first { "6" } else { "4" })]);
+        if virtual_first {
+            story.track_status.extend([(from + 40 * SECOND, "7"), (from + 50 * SECOND, "4")]);
+        }
+        story.track_status.push((to, "1"));
+        for (at, status) in [(from, "DEPLOYED"), (to - story.track.lap, "IN THIS LAP")] {
+            let text = format!("SAFETY CAR {status}");
+            story.messages.push(Message { status: Some(status), ..Message::new(at, "SafetyCar", text) });
+        }
+        story.messages.push(Message { flag: Some("CLEAR"), ..Message::new(to, "Flag", "TRACK CLEAR") });
+    }
+    if let Some(Interruption { from, to }) = red {
+        story.session_status.push((from, "Aborted"));
+        story.track_status.push((from + 350, "5"));
+        story.messages.push(Message { flag: Some("RED"), ..Message::new(from, "Flag", "RED FLAG") });
+        if abandoned {
+            return;
+        }
+        story.session_status.extend([(to - 2 * MINUTE, "Inactive"), (to, "Started")]);
+        story.track_status.push((to - MINUTE, "1"));
+        story.messages.push(Message::new(to - 10 * MINUTE, "Other", "RACE WILL RESUME IN 10 MINUTES"));
     }
 }

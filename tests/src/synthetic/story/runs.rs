@@ -84,6 +84,8 @@ fn parts(plan: &Plan, start: i64, dice: &mut Dice) -> Vec<Part> {
         Kind::SprintQualifying => &[12, 10, 8],
         _ => &[18, 15, 12],
     };
+    // Where it is given up early, the last part does not take place.
+    let lengths = &lengths[..(lengths.len() - usize::from(plan.abandoned && lengths.len() > 1))];
     // A red flag falls into the second part where there is one.
     let red_in = lengths.len().min(2) - 1;
     let mut from = start;
@@ -116,6 +118,16 @@ fn outings(
 ) {
     let pace = track.lap + place as i64 * 160 + dice.between(-200, 500) - n as i64 * 300;
     let mut t = part.start + dice.between(5, 120) * SECOND;
+    if plan.quirks && place + 2 == plan.cars && n == 0 {
+        // To the end of the pit lane and back, nothing timed.
+        let lap =
+            Lap { start: t, pit_out: Some(t), pit_in: Some(t + 90 * SECOND), part: n, ..Lap::default() };
+        car.laps.push(lap);
+        if plan.seed % 2 == 0 {
+            return;
+        }
+        t += 4 * MINUTE;
+    }
     for run in 0..dice.between(2, 3) {
         let laps =
             if plan.kind == Kind::Practice { dice.between(2, plan.laps.max(2)) } else { dice.between(1, 3) };

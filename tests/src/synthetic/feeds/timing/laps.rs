@@ -91,6 +91,10 @@ fn to_the_grid(teller: &mut Teller, car: &Car, dice: &mut Dice) {
     }
 }
 
+fn last_of(car: &Car, lap: &Lap) -> bool {
+    car.laps.last().is_some_and(|last| last.start == lap.start)
+}
+
 fn speed(dice: &mut Dice, around: i64) -> Json {
     // Rounded to threes, so that two laps in a row often have the same and the second is not told.
     ((around + dice.between(-6, 6)) / 3 * 3).to_string().into()
@@ -99,6 +103,9 @@ fn speed(dice: &mut Dice, around: i64) -> Json {
 fn first_and_second_sector(teller: &mut Teller, told: &Told, dice: &mut Dice) {
     let Told { car, lap, .. } = *told;
     let [first, second, _] = lap.sectors;
+    if first == 0 {
+        return;
+    }
     // Since 2020 the first sector of a lap blanks what is left of the one before.
     let blanks = teller.story.weekend.season >= 2020;
     let at = lap.start + first + dice.between(0, 350);
@@ -165,19 +172,23 @@ fn line(teller: &mut Teller, told: &Told, odd: bool, last_line: Option<i64>, dic
     }
     // The third sector and the lap time come with the line or, now and then, seconds after it.
     let late = if quirks { *dice.pick(&[0, 0, 0, 0, 40, 900, 3_000, 4_700, 5_600]) } else { 0 };
-    if !(quirks && dice.one_in(40)) {
+    let retires = car.fate == Fate::RetiredInPit && last_of(car, lap) && !lap.crosses_line;
+    if !(quirks && dice.one_in(40)) && !retires {
         teller.tell(at + late, car, [("Sectors.2.Value", sector_time(lap.sectors[2]).into())]);
     }
     if lap.crosses_line {
         teller.tell(at + late.min(900), car, [("Speeds.FL.Value", speed(dice, 285))]);
     }
-    let Some(time) = time else { return };
+    let Some(time) = time.filter(|_| !retires) else { return };
     let late = if quirks && dice.one_in(6) { dice.between(100, 5_400) } else { late };
-    match (odd, dice.between(0, 3)) {
+    match (odd, dice.between(0, 6)) {
         // No time: FastF1 adds the sectors up. Or one that its sectors contradict.
         (true, 0) => teller.tell_again(at + late, car, [("LastLapTime.Value", "".into())]),
         (true, 1) => teller.tell(at + late, car, [("LastLapTime.Value", lap_time(time - 700).into())]),
         (true, 2) => {}
+        // A time that is too long: by a little, by a lot.
+        (true, 3) => teller.tell(at + late, car, [("LastLapTime.Value", lap_time(time + 12).into())]),
+        (true, 4) => teller.tell(at + late, car, [("LastLapTime.Value", "2:29.999".into())]),
         _ => teller.tell(at + late, car, [("LastLapTime.Value", lap_time(time).into())]),
     }
 }
