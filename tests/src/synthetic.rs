@@ -137,7 +137,7 @@ pub const CATALOGUE: &[(&str, Plan)] = &[
     ("qualifying", Plan { seed: 20, kind: Kind::Qualifying, season: 2021, cars: 12, red_flag: true, ..Plan::BASE }),
     ("qualifying-rain", Plan { seed: 21, kind: Kind::Qualifying, season: 2019, rain: true, ..Plan::BASE }),
     ("qualifying-abandoned", Plan { seed: 22, kind: Kind::Qualifying, season: 2022, abandoned: true, results: false, ..Plan::BASE }),
-    ("sprint-qualifying", Plan { seed: 23, kind: Kind::SprintQualifying, season: 2025, telemetry_hz: 1, cars: 6, ..Plan::BASE }),
+    ("sprint-qualifying", Plan { seed: 23, kind: Kind::SprintQualifying, season: 2025, telemetry_hz: 1, ..Plan::BASE }),
     ("sprint-shootout", Plan { seed: 24, kind: Kind::SprintQualifying, season: 2023, red_flag: true, ..Plan::BASE }),
     ("practice", Plan { seed: 25, kind: Kind::Practice, season: 2020, red_flag: true, cars: 10, laps: 9, ..Plan::BASE }),
     ("practice-plain", Plan { seed: 26, kind: Kind::Practice, season: 2025, quirks: false, ..Plan::BASE }),

@@ -78,6 +78,9 @@ pub fn topics(plan: &Plan, story: &Story) -> Vec<Topic> {
             if plan.quirks && TORN.contains(&name) && !lines.is_empty() {
                 tear(&mut lines, dice);
             }
+            if plan.quirks && name == "TimingData" && plan.seed % 5 == 0 {
+                turn_back(&mut lines);
+            }
             Topic { name, lines }
         })
         .collect()
@@ -93,6 +96,14 @@ fn tear(lines: &mut Vec<Line>, dice: &mut Dice) {
         let Some(line) = lines.get(at).cloned() else { return };
         let half = (line.payload.len() / 2..).find(|&i| line.payload.is_char_boundary(i)).unwrap_or(0);
         lines.insert(at, Line { payload: line.payload[..half.max(1)].to_owned(), ..line });
+    }
+}
+
+/// Stamps one third sector far too early, as a clock does that is set while it runs.
+fn turn_back(lines: &mut [Line]) {
+    let half = lines.len() / 2;
+    if let Some(line) = lines[half..].iter_mut().find(|line| line.payload.contains(r#""Sectors":{"2""#)) {
+        line.at -= 100 * SECOND;
     }
 }
 

@@ -250,8 +250,9 @@ fn next_lap(
     let before = car.laps.last().filter(|before| before.timed && before.pit_out.is_none() && wait == 0);
     if let Some(before) = before.filter(|_| now.plan.quirks && red.is_none() && dice.one_in(12)) {
         // The same time again, which the feed then does not repeat; and sometimes the same first sector.
-        let shift = *dice.pick(&[0, 0, 7]);
-        lap.sectors = [before.sectors[0] + shift, before.sectors[1] - shift - 2, before.sectors[2] + 2];
+        let (shift, longer) = *dice.pick(&[(0, 0), (7, 0), (0, 31)]);
+        lap.sectors =
+            [before.sectors[0] + shift, before.sectors[1] - shift - 2, before.sectors[2] + 2 + longer];
     }
     if let Some((_, to_pits)) = drive.gives_up.filter(|&(last, _)| last == number) {
         drive.done = true;

@@ -170,7 +170,10 @@ fn outings(
                 });
             }
             t = lap.end();
-            let breaks_down = n == 0 && place == 1 && plan.cars > 5 && run == 1 && !first;
+            // On its way out of the pits or on a lap of its second run.
+            let odd = plan.seed % 2 == 1;
+            let breaks_down =
+                n == 0 && place == 1 && plan.cars > 5 && if odd { first } else { run == 1 && !first };
             if breaks_down {
                 lap.sectors = [lap.sectors[0], 0, 0];
                 (lap.crosses_line, lap.pit_in, lap.deleted) = (false, None, None);

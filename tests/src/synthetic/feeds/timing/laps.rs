@@ -49,6 +49,7 @@ pub fn tell(teller: &mut Teller, car: &Car, dice: &mut Dice) {
         }
         let told =
             Told { car, lap, number: counted, delay: dice.between(20, 450), quirks: teller.plan.quirks };
+        mini_sectors(teller, &told, dice);
         first_and_second_sector(teller, &told, dice);
         if lap.sectors[2] > 0 {
             line(teller, &told, odd, last_line, dice);
@@ -88,6 +89,32 @@ fn to_the_grid(teller: &mut Teller, car: &Car, dice: &mut Dice) {
     if teller.plan.quirks && !from_pit_lane && dice.one_in(6) {
         // A lap count that belongs to the lap to the grid.
         teller.tell(at + 3 * MINUTE, car, [("NumberOfLaps", 0.into()), ("Speeds.ST.Value", "250".into())]);
+    }
+}
+
+/// Mini-sectors of a sector.
+pub const SEGMENTS: usize = 8;
+
+/// The mini-sectors that a car finished on this lap, by number, and when.
+pub fn segments(lap: &Lap) -> impl Iterator<Item = (usize, i64)> {
+    let mut since = lap.start;
+    let sectors = lap.sectors.map(|length| {
+        since += length;
+        (since - length, length)
+    });
+    (0..3 * SEGMENTS).filter_map(move |n| {
+        let (from, length) = sectors[n / SEGMENTS];
+        let done = (n % SEGMENTS + 1) as i64;
+        (length > 0).then_some((n, from + length * done / SEGMENTS as i64))
+    })
+}
+
+/// The colours of the mini-sectors, each told as the car leaves it.
+fn mini_sectors(teller: &mut Teller, told: &Told, dice: &mut Dice) {
+    for (n, at) in segments(told.lap) {
+        let status = *dice.pick(&[2048, 2048, 2048, 2049, 2051, 2064]);
+        let path = format!("Sectors.{}.Segments.{}.Status", n / SEGMENTS, n % SEGMENTS);
+        teller.tell_again(at + dice.between(0, 200), told.car, [(path.as_str(), Json::Int(status))]);
     }
 }
 

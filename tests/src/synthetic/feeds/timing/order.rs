@@ -4,16 +4,17 @@ use super::super::super::clock::gap;
 use super::super::super::dice::Dice;
 use super::super::super::story::{Car, Story};
 use super::Teller;
+use super::laps::{SEGMENTS, segments};
 
 /// One car at a timing point.
 struct Passing<'a> {
     at: i64,
     car: &'a Car,
-    /// Timing points passed since the start: three a lap, the line is a multiple of three.
+    /// Mini-sectors passed since the start.
     point: usize,
 }
 
-/// Places and gaps of a race, at every timing point.
+/// Places and gaps of a race, at the end of every mini-sector.
 pub fn tell_race(teller: &mut Teller, dice: &mut Dice) {
     let story = teller.story;
     let passings = passings(story);
@@ -31,10 +32,10 @@ pub fn tell_race(teller: &mut Teller, dice: &mut Dice) {
         leader_point = leader_point.max(point);
         place_at[point] += 1;
         let place = place_at[point];
-        let lapped = (leader_point - point) / 3;
+        let lapped = (leader_point - point) / (3 * SEGMENTS);
         let (to_leader, ahead) = if place == 1 {
             first[point] = at;
-            let lap = format!("LAP {}", point / 3 + 1);
+            let lap = format!("LAP {}", point / (3 * SEGMENTS) + 1);
             (lap.clone(), lap)
         } else if lapped > 0 {
             (format!("{lapped}L"), gap(at - last[point]))
@@ -60,11 +61,10 @@ fn passings(story: &Story) -> Vec<Passing<'_>> {
     let mut passings = Vec::new();
     for car in &story.cars {
         for (i, lap) in car.laps.iter().enumerate() {
-            let [first, second, third] = lap.sectors;
-            let points = [(first, first), (second, first + second), (third, first + second + third)];
-            for (n, (length, since)) in points.into_iter().enumerate() {
-                if length > 0 && (n < 2 || lap.crosses_line) {
-                    passings.push(Passing { at: lap.start + since, car, point: 3 * i + n + 1 });
+            for (n, at) in segments(lap) {
+                // The last one ends at the line.
+                if n + 1 < 3 * SEGMENTS || lap.crosses_line {
+                    passings.push(Passing { at, car, point: 3 * SEGMENTS * i + n + 1 });
                 }
             }
         }
