@@ -8,7 +8,7 @@
 Every folder of the first argument is a recording with a `session.json` that says which session to
 load; `OUT/<folder>.json.gz` becomes
 
-    {"fastf1": {"laps": [...], "weather": [...], "results": [...]},
+    {"session": {...}, "fastf1": {"laps": [...], "weather": [...], "results": [...]},
      "telemetry": {"car_data": {...}, "pos_data": {...}} or null, "warnings": [...], "error": null}
 
 where each table is what DataFrame.to_json(orient="records") gives, and null where FastF1 could not
@@ -75,7 +75,7 @@ def golden(folder):
     wanted = json.loads((folder / "session.json").read_text())
     warnings = Warnings()
     logging.getLogger("fastf1").addHandler(warnings)
-    document = {"fastf1": None, "telemetry": None, "warnings": warnings.texts, "error": None}
+    document = {"session": wanted, "fastf1": None, "telemetry": None, "warnings": warnings.texts, "error": None}
     try:
         session = fastf1.get_session(wanted["season"], wanted["round"], wanted["session"])
         session.load()

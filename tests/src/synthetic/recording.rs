@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::feeds::telemetry::{self, Channel};
 use super::feeds::topics;
 use super::json::Json;
@@ -23,6 +25,8 @@ pub struct Session {
     pub name: &'static str,
     /// livetiming's path below `static/`.
     pub path: String,
+    /// SHA-256 of all that was written, in hex; of telemetry before it was compressed.
+    pub digest: String,
 }
 
 /// Writes all that the upstreams have about the session of `plan` into `folder`, and which session it is
@@ -30,7 +34,7 @@ pub struct Session {
 pub fn write(plan: &Plan, folder: &Path) -> io::Result<Session> {
     let story = Story::new(plan);
     let weekend = &story.weekend;
-    let mut recording = Recording { folder: folder.to_owned(), index: Vec::new() };
+    let mut recording = Recording { folder: folder.to_owned(), index: Vec::new(), digest: Sha256::new() };
     let has = |name: &str| !plan.missing.contains(&name);
 
     let base = format!("{LIVETIMING}{}", weekend.path());
@@ -47,7 +51,7 @@ pub fn write(plan: &Plan, folder: &Path) -> io::Result<Session> {
         if plan.telemetry_hz > 0 && has(channel.topic()) {
             let mut body = recording
                 .create(&format!("{base}{}.jsonStream", channel.topic()), "application/octet-stream")?;
-            telemetry::write(plan, &story, channel, &mut body)?;
+            recording.digest.update(telemetry::write(plan, &story, channel, &mut body)?);
             body.flush()?;
             names.push(channel.topic());
         }
@@ -69,7 +73,7 @@ pub fn write(plan: &Plan, folder: &Path) -> io::Result<Session> {
     for (path, document) in jolpica::documents(plan, &story) {
         recording.add(&format!("{JOLPICA}{path}"), "application/json", document.to_string().as_bytes())?;
     }
-    recording.finish()?;
+    let digest = recording.finish()?;
 
     let session = Session {
         season: plan.season,
@@ -83,12 +87,14 @@ pub fn write(plan: &Plan, folder: &Path) -> io::Result<Session> {
             Kind::Race => "R",
         },
         path: weekend.path(),
+        digest,
     };
     let about = Json::with([
         ("season", session.season.into()),
         ("round", session.round.into()),
         ("session", session.name.into()),
         ("path", session.path.as_str().into()),
+        ("digest", session.digest.as_str().into()),
     ]);
     fs::write(folder.join("session.json"), format!("{about}\n"))?;
     Ok(session)
@@ -97,10 +103,12 @@ pub fn write(plan: &Plan, folder: &Path) -> io::Result<Session> {
 struct Recording {
     folder: PathBuf,
     index: Vec<(String, Json)>,
+    digest: Sha256,
 }
 
 impl Recording {
     fn add(&mut self, url: &str, kind: &str, body: &[u8]) -> io::Result<()> {
+        self.digest.update(body);
         self.create(url, kind)?.write_all(body)
     }
 
@@ -125,8 +133,11 @@ impl Recording {
         Ok(BufWriter::new(File::create(path)?))
     }
 
-    fn finish(self) -> io::Result<()> {
-        fs::write(self.folder.join("index.json"), format!("{}\n", Json::Object(self.index)))
+    fn finish(mut self) -> io::Result<String> {
+        let index = format!("{}\n", Json::Object(self.index));
+        self.digest.update(&index);
+        fs::write(self.folder.join("index.json"), index)?;
+        Ok(self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

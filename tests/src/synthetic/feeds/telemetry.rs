@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use sha2::{Digest, Sha256};
 
 use super::super::Plan;
 use super::super::clock::{MINUTE, stamp, utc};
@@ -35,8 +36,14 @@ impl Channel {
 /// Samples in one line.
 const BATCH: usize = 5;
 
-/// Writes the whole topic, `plan.telemetry_hz` samples of each car a second.
-pub fn write(plan: &Plan, story: &Story, channel: Channel, out: &mut impl Write) -> io::Result<()> {
+/// Writes the whole topic, `plan.telemetry_hz` samples of each car a second. Gives the SHA-256 of what the
+/// lines hold: how well it is compressed is not for us to say.
+pub fn write(
+    plan: &Plan,
+    story: &Story,
+    channel: Channel,
+    out: &mut impl Write,
+) -> io::Result<impl AsRef<[u8]>> {
     let dice = &mut Dice::new(plan.seed, channel.topic());
     out.write_all("\u{feff}".as_bytes())?;
     let mut cars: Vec<Sampled> =
@@ -47,6 +54,7 @@ pub fn write(plan: &Plan, story: &Story, channel: Channel, out: &mut impl Write)
     let last_lap = story.cars.iter().flat_map(|car| &car.laps).map(|lap| lap.end()).max().unwrap_or(from);
     let until = if plan.empty.contains(&channel.topic()) { from } else { (last_lap + MINUTE).min(story.end) };
     let mut json = String::new();
+    let mut digest = Sha256::new();
     let mut t = from;
     while t < until {
         json.clear();
@@ -64,11 +72,13 @@ pub fn write(plan: &Plan, story: &Story, channel: Channel, out: &mut impl Write)
         if plan.quirks && dice.one_in(60) {
             json.truncate(json.len() - 9);
         }
+        digest.update(stamp(at));
+        digest.update(&json);
         let mut deflate = DeflateEncoder::new(Vec::new(), Compression::default());
         deflate.write_all(json.as_bytes())?;
         write!(out, "{}\"{}\"\r\n", stamp(at), BASE64.encode(deflate.finish()?))?;
     }
-    Ok(())
+    Ok(digest.finalize())
 }
 
 fn sample(
