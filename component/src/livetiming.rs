@@ -40,7 +40,7 @@ impl fmt::Debug for Token {
 }
 
 /// What livetiming has of a session, by topic; of what it lacks, why.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Feeds(Vec<(&'static str, Result<Vec<u8>>)>);
 
 impl Feeds {
@@ -214,7 +214,7 @@ pub fn url(base: &Uri, path: &str) -> Result<Uri> {
             byte => url.push_str(&format!("%{byte:02X}")),
         }
     }
-    url.parse().map_err(|e| Error::usage(format!("{url} is no URL: {e}; check --livetiming-url")))
+    url.parse().map_err(|e| Error::usage(format!("{url} is no URL: {e}; check the base URL")))
 }
 
 #[cfg(test)]
