@@ -116,7 +116,8 @@ fn every_cell_is_fastf1s() {
         let job = job(&["--season", season, "--round", &round, "--session", session]);
         let document = pollster::block_on(fastf1::fetch(&Client::new(&replay, &job), &job)).expect(&name);
         let expected: Value =
-            serde_json::from_slice(&std::fs::read(folder.join("fastf1.json")).expect("tables")).expect("JSON");
+            serde_json::from_slice(&std::fs::read(folder.join("fastf1.json")).expect("tables"))
+                .expect("JSON");
         let actual: Value = serde_json::from_slice(&document.body).expect("the document is JSON");
         for table in ["laps", "weather", "results"] {
             let (good, total) = agreement(&expected[table], &actual[table]);

@@ -85,7 +85,7 @@ fn best_times<'a>(laps: impl IntoIterator<Item = &'a Lap>) -> Result<BTreeMap<&'
 /// Each driver's best accurate lap in Q1, Q2 and Q3 (`_calculate_quali_like_session_results`).
 fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: Parts) -> Result<(), Unusable> {
     let accurate: Vec<&Lap> = laps.iter().filter(|lap| lap.is_accurate).collect();
-    let best = split(&accurate, parts)?.map(|laps| best_times(laps));
+    let best = split(&accurate, parts)?.map(best_times);
     let [q1, q2, q3] = best;
     let best = [q1?, q2?, q3?];
     let mut order: Vec<(&str, [Option<Timedelta>; 3])> = Vec::new();
