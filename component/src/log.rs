@@ -1,5 +1,8 @@
 //! Log lines on stderr, as text or as one JSON object a line.
 
+use chrono::{SecondsFormat, Utc};
+use serde_json::json;
+
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -13,6 +16,38 @@ impl Format {
             "text" => Ok(Format::Text),
             "json" => Ok(Format::Json),
             _ => Err(format!("{text:?} is neither text nor json")),
+        }
+    }
+}
+
+/// Writes lines in one format.
+#[derive(Debug, Clone, Copy)]
+pub struct Log {
+    pub format: Format,
+}
+
+impl Log {
+    /// What the job did.
+    pub fn info(&self, message: &str) {
+        self.line("info", message);
+    }
+
+    /// What went wrong and was dealt with.
+    pub fn warn(&self, message: &str) {
+        self.line("warn", message);
+    }
+
+    /// What was not done.
+    pub fn error(&self, message: &str) {
+        self.line("error", message);
+    }
+
+    fn line(&self, level: &str, message: &str) {
+        let time = chrono::DateTime::<Utc>::from(std::time::SystemTime::now())
+            .to_rfc3339_opts(SecondsFormat::Millis, true);
+        match self.format {
+            Format::Text => eprintln!("{time} {level:<5} {message}"),
+            Format::Json => eprintln!("{}", json!({"time": time, "level": level, "message": message})),
         }
     }
 }

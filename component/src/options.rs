@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
-use http::Uri;
+use http::{HeaderValue, Uri};
 
+use crate::client::authority;
 use crate::error::{Error, Result};
 use crate::log;
 
@@ -17,6 +18,8 @@ pub struct Opt {
     pub variables: &'static [&'static str],
     pub default: Option<&'static str>,
     pub help: &'static str,
+    /// Whether a caller of `POST /ingest` may set it.
+    pub per_request: bool,
 }
 
 const fn option(
@@ -26,16 +29,20 @@ const fn option(
     default: Option<&'static str>,
     help: &'static str,
 ) -> Opt {
-    Opt { name, short: None, value: Some(value), variables, default, help }
+    Opt { name, short: None, value: Some(value), variables, default, help, per_request: false }
 }
 
 const fn switch(name: &'static str, help: &'static str) -> Opt {
-    Opt { name, short: None, value: None, variables: &[], default: None, help }
+    Opt { name, short: None, value: None, variables: &[], default: None, help, per_request: false }
 }
 
 impl Opt {
     const fn short(self, short: char) -> Opt {
         Opt { short: Some(short), ..self }
+    }
+
+    const fn per_request(self) -> Opt {
+        Opt { per_request: true, ..self }
     }
 }
 
@@ -63,11 +70,20 @@ pub const OPTIONS: &[Opt] = &[
         Some("https://api.jolpi.ca/ergast/f1/current/last/results.json"),
         "Ergast-compatible URL to fetch",
     ),
-    switch("include-fastf1", "also store laps, weather and results of the most recent completed race"),
+    switch("include-fastf1", "also store laps, weather and results of the most recent completed race")
+        .per_request(),
     option("mock-file", "FILE", &[], None, "store this JSON file as source `mock`, fetch nothing"),
-    option("retries", "N", &[], Some("3"), "attempts at the whole operation, 5, 10, 15 ... seconds apart"),
+    option("retries", "N", &[], Some("3"), "attempts at the whole operation, 5, 10, 15 ... seconds apart")
+        .per_request(),
     option("user-agent", "TEXT", &["F1_USER_AGENT"], Some(USER_AGENT), "User-Agent of every request"),
-    switch("dry-run", "fetch and say what would be stored, store nothing"),
+    option(
+        "requests-per-second",
+        "N",
+        &["F1_REQUESTS_PER_SECOND"],
+        Some("4"),
+        "requests a second to each upstream host, 0 for no limit (a mirror of your own)",
+    ),
+    switch("dry-run", "fetch and say what would be stored, store nothing").per_request(),
     option("log-format", "FORMAT", &["F1_LOG_FORMAT"], Some("text"), "logs on stderr as `text` or `json`"),
     switch("help", "print this help").short('h'),
     switch("version", "print the version").short('V'),
@@ -75,6 +91,8 @@ pub const OPTIONS: &[Opt] = &[
 
 /// Variables that are no option's: secrets do not belong on a command line.
 pub const SECRET_VARIABLES: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// All variables that the job reads. A sandbox need not show it any other.
 pub fn variables() -> impl Iterator<Item = &'static str> {
@@ -98,9 +116,20 @@ pub struct Job {
     pub bucket: Bucket,
     /// Attempts at the whole operation, at least 1.
     pub attempts: u32,
-    pub user_agent: String,
+    pub user_agent: HeaderValue,
+    /// A second and upstream host; 0 is no limit.
+    pub requests_per_second: usize,
     pub dry_run: bool,
     pub log_format: log::Format,
+}
+
+impl Job {
+    /// `host[:port]` of everything that this run may reach.
+    pub fn hosts(&self) -> Vec<String> {
+        let upstream = self.mock_file.is_none().then(|| authority(&self.jolpica_url));
+        let store = (!self.dry_run).then(|| authority(&self.bucket.url()));
+        upstream.into_iter().chain(store).collect()
+    }
 }
 
 /// Where objects go, and who writes them.
@@ -112,6 +141,23 @@ pub struct Bucket {
     pub endpoint: Option<Uri>,
     /// None only where nothing is stored (`--dry-run`).
     pub credentials: Option<Credentials>,
+}
+
+impl Bucket {
+    /// The URL of the bucket, without a slash at its end: path-style at an endpoint, virtual-hosted at AWS.
+    ///
+    /// A bucket with a dot in its name is addressed path-style at AWS too: no certificate covers the host
+    /// that it would have. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
+    pub fn url(&self) -> Uri {
+        let Bucket { name, region, .. } = self;
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let url = match &self.endpoint {
+            Some(endpoint) => format!("{}/{name}", endpoint.to_string().trim_end_matches('/')),
+            None if name.contains('.') => format!("https://s3.{region}.{suffix}/{name}"),
+            None => format!("https://{}.s3.{region}.{suffix}", name.to_ascii_lowercase()),
+        };
+        url.parse().expect("a checked name, region and endpoint make a URL")
+    }
 }
 
 /// The help text, one line an option, out of [`OPTIONS`].
@@ -241,6 +287,7 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
         },
         attempts: values.required("retries", attempts)?,
         user_agent: values.required("user-agent", header_value)?,
+        requests_per_second: values.required("requests-per-second", requests_per_second)?,
         dry_run,
         log_format: values.required("log-format", log::Format::parse)?,
     })
@@ -302,7 +349,12 @@ fn attempts(text: &str) -> std::result::Result<u32, String> {
     text.parse().ok().filter(|n| (1..=100).contains(n)).ok_or(format!("{text:?} is no number from 1 to 100"))
 }
 
-fn header_value(text: &str) -> std::result::Result<String, String> {
-    let fine = !text.trim().is_empty() && text.chars().all(|c| matches!(c, ' '..='~'));
-    fine.then(|| text.to_owned()).ok_or("only printable ASCII can go into a header".into())
+fn requests_per_second(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|n| *n <= 1000).ok_or(format!("{text:?} is no number from 0 to 1000"))
+}
+
+fn header_value(text: &str) -> std::result::Result<HeaderValue, String> {
+    let fine = !text.trim().is_empty() && text.is_ascii();
+    let value = HeaderValue::from_str(text).ok().filter(|_| fine);
+    value.ok_or("only printable ASCII can go into a header".into())
 }

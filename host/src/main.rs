@@ -1,1 +1,102 @@
-fn main() {}
+//! `f1-ingest`: runs the ingest component in a sandbox, from cron, CI or as a small HTTP service.
+
+mod demo;
+mod listen;
+mod options;
+mod outbound;
+mod pool;
+mod progress;
+mod recording;
+mod replay;
+mod run;
+mod sandbox;
+mod serve;
+mod store;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use f1_ingest_component::error::Error;
+
+use options::HostOptions;
+
+/// Fetches Formula 1 data and stores it in an S3 bucket
+#[derive(Parser)]
+#[command(name = "f1-ingest", version)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the job once; `run --help` lists its options
+    #[command(disable_help_flag = true)]
+    Run {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        arguments: Vec<String>,
+    },
+    /// Run the job on `POST /ingest`; configured by the environment
+    Serve {
+        /// Address to listen on
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        listen: String,
+        #[command(flatten)]
+        host: HostOptions,
+    },
+    /// See it work: no arguments, no network, no account
+    Demo,
+    /// Serve a folder that `run --store` wrote to any S3 client
+    Store {
+        dir: PathBuf,
+        /// Address to listen on
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000")]
+        listen: String,
+    },
+    /// Serve recordings as http://ADDR/<host>/<path>, for runtimes other than this one
+    Replay {
+        #[arg(required = true, value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+        /// Address to listen on
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
+        listen: String,
+    },
+    /// Write the component that this binary carries to a file
+    Component {
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    log_to_stderr();
+    let outcome = match CommandLine::parse().command {
+        Command::Run { arguments } => run::run(arguments),
+        Command::Serve { listen, host } => serve::serve(&listen, host),
+        Command::Demo => demo::demo(),
+        Command::Store { dir, listen } => store::serve(&dir, &listen),
+        Command::Replay { dirs, listen } => replay::serve(&dirs, &listen),
+        Command::Component { output } => std::fs::write(&output, sandbox::EMBEDDED)
+            .with_context(|| format!("cannot write {}", output.display()))
+            .map(|()| 0),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("f1-ingest: {error:#}");
+            ExitCode::from(error.downcast_ref::<Error>().map_or(1, |error| error.kind.exit_code()))
+        }
+    }
+}
+
+/// The host's own log: warnings, or what `RUST_LOG` (a level: error, warn, info, debug, trace) asks for.
+fn log_to_stderr() {
+    let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level.unwrap_or(tracing_subscriber::filter::LevelFilter::WARN))
+        .without_time()
+        .init();
+}

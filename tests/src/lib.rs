@@ -1,1 +1,6 @@
-//! Shared parts of the tests.
+//! Shared parts of the tests: the program under test, upstreams that misbehave on request, a real store.
+
+pub mod binary;
+pub mod shared;
+pub mod store;
+pub mod upstream;

@@ -1,0 +1,109 @@
+//! The whole program: each source is fetched and stored; what fails and may yet succeed is tried again.
+
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::options::Job;
+use crate::report::{Failure, Report, Stored};
+use crate::runtime::{Clock, Transport};
+use crate::s3::Store;
+use crate::{jolpica, mock};
+
+/// Where a document comes from; the name is a segment of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Mock,
+    Jolpica,
+}
+
+impl Source {
+    fn name(self) -> &'static str {
+        match self {
+            Source::Mock => "mock",
+            Source::Jolpica => "jolpica",
+        }
+    }
+}
+
+/// Runs `job` and says what became of it. Each key is printed on stdout as soon as it is stored.
+pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
+    let client = Client::new(runtime, job);
+    let store = Store::new(&client, &job.bucket);
+    let mut report = Report::default();
+    let mut pending = sources(job);
+    for attempt in 1..=job.attempts {
+        report.failed.clear();
+        for source in std::mem::take(&mut pending) {
+            match fetch_and_store(source, job, &client, &store, &mut report.warnings).await {
+                Ok(stored) => report.stored.extend(stored),
+                Err(error) => {
+                    client.log.error(&format!("{}: {error}", source.name()));
+                    if error.kind.is_transient() {
+                        pending.push(source);
+                    }
+                    report.failed.push(Failure { source: source.name().into(), error });
+                }
+            }
+        }
+        if pending.is_empty() || attempt == job.attempts {
+            break;
+        }
+        let wait = 5 * attempt;
+        client.log.warn(&format!("attempt {attempt} of {} failed; the next one in {wait} s", job.attempts));
+        client.runtime.sleep(Duration::from_secs(wait.into())).await;
+    }
+    report
+}
+
+fn sources(job: &Job) -> Vec<Source> {
+    match job.mock_file {
+        Some(_) => vec![Source::Mock],
+        None => vec![Source::Jolpica],
+    }
+}
+
+async fn fetch_and_store<R: Transport + Clock>(
+    source: Source,
+    job: &Job,
+    client: &Client<R>,
+    store: &Store<'_, R>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Stored>> {
+    let name = source.name();
+    let stored = match store.stored_earlier(name).await? {
+        Some(stored) => stored,
+        None => {
+            let document = fetch(source, job, client).await?;
+            for warning in &document.warnings {
+                client.log.warn(&format!("{name}: {warning}"));
+            }
+            warnings.extend(document.warnings.iter().map(|warning| format!("{name}: {warning}")));
+            if job.dry_run {
+                let size = document.body.len();
+                client.log.info(&format!(
+                    "{name}: would store {size} bytes in {}; this is a dry run",
+                    job.bucket.name
+                ));
+                return Ok(None);
+            }
+            store.put(name, &document).await?
+        }
+    };
+    println!("{}", stored.key);
+    client
+        .log
+        .info(&format!("{name}: stored {} bytes in {} as {}", stored.size, job.bucket.name, stored.key));
+    Ok(Some(stored))
+}
+
+async fn fetch<R: Transport + Clock>(source: Source, job: &Job, client: &Client<R>) -> Result<Document> {
+    match source {
+        Source::Jolpica => jolpica::fetch(client, &job.jolpica_url).await,
+        Source::Mock => match &job.mock_file {
+            Some(path) => mock::read(path),
+            None => Err(Error::usage("--mock-file is missing")),
+        },
+    }
+}

@@ -1,0 +1,83 @@
+//! Race results from Jolpica, or from any other API that speaks Ergast's JSON: the bytes as they came.
+
+use http::Uri;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::client::Client;
+use crate::document::Document;
+use crate::error::{Error, Kind, Result};
+use crate::runtime::{Clock, Response, Transport};
+
+/// What every answer of the API looks like from outside.
+/// <https://github.com/jolpica/jolpica-f1/blob/main/docs/README.md>
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "MRData")]
+    mr_data: Envelope,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    /// A number, as a string.
+    total: Option<String>,
+    #[serde(flatten)]
+    _rest: std::collections::BTreeMap<String, IgnoredAny>,
+}
+
+/// Fetches `url` and checks that it is an answer of the API with something in it.
+pub async fn fetch<R: Transport + Clock>(client: &Client<R>, url: &Uri) -> Result<Document> {
+    let response = client.get(url, None).await?;
+    check(url, &response)?;
+    Ok(Document {
+        body: response.body,
+        metadata: vec![("source-url", url.to_string())],
+        warnings: Vec::new(),
+    })
+}
+
+fn check(url: &Uri, response: &Response) -> Result<()> {
+    let answer: Answer = serde_json::from_slice(&response.body).map_err(|e| {
+        let got = response.header("content-type").unwrap_or("no content type");
+        if e.is_eof() && !response.body.is_empty() {
+            let message = format!("{url}: the JSON ends in the middle ({e}); check the network");
+            return Error::new(Kind::Network, message);
+        }
+        let message = format!("{url} sent something that is not Ergast JSON ({got}: {e}); check the URL");
+        Error::new(Kind::NotJson, message)
+    })?;
+    match answer.mr_data.total.as_deref() {
+        Some("0") => {
+            let message =
+                format!("{url} has no rows yet; it is not published, or the season or round does not exist");
+            Err(Error::new(Kind::NotPublished, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(body: &str) -> Option<Kind> {
+        let response = Response {
+            status: http::StatusCode::OK,
+            headers: http::HeaderMap::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        check(&Uri::from_static("https://example.org/f1"), &response).err().map(|e| e.kind)
+    }
+
+    #[test]
+    fn only_an_answer_with_rows_is_stored() {
+        assert_eq!(kind(r#"{"MRData": {"total": "20", "RaceTable": {"Races": []}}}"#), None);
+        assert_eq!(kind(r#"{"MRData": {"RaceTable": {}}}"#), None);
+        assert_eq!(kind(r#"{"MRData": {"total": "0"}}"#), Some(Kind::NotPublished));
+        assert_eq!(kind(r#"{"MRData": {"total": "20", "RaceTable"#), Some(Kind::Network));
+        assert_eq!(kind("<!DOCTYPE html><html></html>"), Some(Kind::NotJson));
+        assert_eq!(kind(r#"{"detail": "throttled"}"#), Some(Kind::NotJson));
+        assert_eq!(kind("[]"), Some(Kind::NotJson));
+        assert_eq!(kind(""), Some(Kind::NotJson));
+    }
+}

@@ -1,0 +1,76 @@
+//! When to try again, and after how long. Policy only; `client.rs` does the waiting.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::error::Error;
+
+/// Further attempts at one request, after the first.
+pub const RETRIES: u32 = 4;
+
+/// A server that asks for more patience than this is taken at its word: the run ends, exit code 75.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// An attempt that failed, and what its failure says of the next one.
+#[derive(Debug)]
+pub struct Failed {
+    pub error: Error,
+    pub again: Again,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    Never,
+    Backoff,
+    /// The server said when.
+    After(Duration),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed { error, again: Again::Never }
+    }
+}
+
+/// 0, 2, 4, 8 seconds as urllib3's `Retry(backoff_factor=1)` waits, plus up to a quarter of it and at least
+/// up to 250 ms, so that runs that failed together do not come back together.
+pub fn backoff(retry: u32, random: u64) -> Duration {
+    let whole = if retry == 0 { 0 } else { 1000u64 << retry.min(6) };
+    let jitter = random % (whole / 4).max(250);
+    Duration::from_millis(whole + jitter)
+}
+
+/// Both forms of `Retry-After` (RFC 9110, 10.2.3): seconds, or a date. A date in the past is no wait.
+pub fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTime::parse_from_rfc2822(value).ok()?;
+    Some((date.to_utc() - now).to_std().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_from_the_second_retry_on() {
+        let waits: Vec<u64> = (0..RETRIES).map(|retry| backoff(retry, 0).as_secs()).collect();
+        assert_eq!(waits, [0, 2, 4, 8]);
+        for retry in 0..10 {
+            let (least, most) = (backoff(retry, 0), backoff(retry, 249));
+            assert!(least < most, "retry {retry} has no jitter");
+        }
+    }
+
+    #[test]
+    fn retry_after_has_two_forms() {
+        let now = DateTime::from_timestamp(1_445_412_470, 0).unwrap();
+        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(10)));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:20:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! What a store's error means to the user, and whether trying again helps.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+
+use chrono::{DateTime, Utc};
+use http::Uri;
+use quick_xml::events::Event;
+
+use crate::error::{Error, Kind};
+use crate::options::Bucket;
+use crate::retry::{Again, Failed, retry_after};
+use crate::runtime::Response;
+
+/// Error codes of S3: the kind, whether the same request may succeed later, and the remedy.
+const CODES: &[(&str, Kind, bool, &str)] = &[
+    ("NoSuchBucket", Kind::NoSuchBucket, false, "create the bucket or correct --bucket"),
+    ("InvalidAccessKeyId", Kind::Credentials, false, "check AWS_ACCESS_KEY_ID"),
+    ("SignatureDoesNotMatch", Kind::Credentials, false, "check AWS_SECRET_ACCESS_KEY"),
+    ("ExpiredToken", Kind::Credentials, false, "the session is over: get new credentials"),
+    ("InvalidToken", Kind::Credentials, false, "check AWS_SESSION_TOKEN"),
+    ("AccessDenied", Kind::Credentials, false, "the credentials need s3:PutObject on this bucket"),
+    ("AllAccessDisabled", Kind::Credentials, false, "the account or bucket is disabled"),
+    ("AuthorizationHeaderMalformed", Kind::Credentials, false, "check --region"),
+    ("PermanentRedirect", Kind::StoreRefused, false, "the bucket is in another region: check --region"),
+    ("TemporaryRedirect", Kind::StoreRefused, false, "the bucket is in another region: check --region"),
+    ("IllegalLocationConstraintException", Kind::StoreRefused, false, "check --region"),
+    ("RequestTimeTooSkewed", Kind::ClockSkew, false, "set this machine's clock (NTP)"),
+    ("ConditionalRequestConflict", Kind::Unavailable(409), true, "another run is writing the same key"),
+    ("OperationAborted", Kind::Unavailable(409), true, "another operation is under way on the bucket"),
+    ("RequestTimeout", Kind::Network, true, "the upload stalled: check the network"),
+    ("SlowDown", Kind::Unavailable(503), true, "the store asks for fewer requests"),
+];
+
+/// The parts of an error body that people can use.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Body {
+    code: String,
+    message: String,
+    region: String,
+}
+
+/// Makes an error of a response that is neither a success nor a failed precondition.
+pub fn failed(response: &Response, url: &Uri, bucket: &Bucket, now: DateTime<Utc>) -> Failed {
+    let status = response.status.as_u16();
+    let body = parse(&response.body);
+    let code = match (body.code.as_str(), status) {
+        ("", 403) => "AccessDenied", // a HEAD has no body
+        ("", 301 | 307) => "PermanentRedirect",
+        ("", 409) => "OperationAborted",
+        (code, _) => code,
+    };
+    let known = CODES.iter().find(|(known, ..)| *known == code);
+    let (kind, again, remedy) = match known {
+        Some((_, kind, again, remedy)) => (*kind, *again, *remedy),
+        None if status >= 500 => (Kind::Unavailable(status), true, "try again later"),
+        None if status == 429 => (Kind::Unavailable(status), true, "the store asks for fewer requests"),
+        None => (Kind::StoreRefused, false, "see the store's documentation of this error"),
+    };
+    let mut message =
+        format!("PUT {url} was refused: {code} {}(HTTP {status}); {remedy}", sentence(&body.message));
+    let region = response.header("x-amz-bucket-region").unwrap_or(&body.region);
+    if !region.is_empty() && region != bucket.region {
+        message.push_str(&format!("; the bucket's region is {region}, not {}", bucket.region));
+    }
+    if kind == Kind::ClockSkew
+        && let Some(skew) = skew(response, now)
+    {
+        message.push_str(&format!(
+            "; it is {} s {} the store's",
+            skew.abs(),
+            if skew > 0 { "ahead of" } else { "behind" }
+        ));
+    }
+    let after = response.header("retry-after").and_then(|value| retry_after(value, now));
+    let again = match again {
+        true => after.map_or(Again::Backoff, Again::After),
+        false => Again::Never,
+    };
+    Failed { error: Error::new(kind, message), again }
+}
+
+/// Seconds by which our clock is ahead of the server's.
+fn skew(response: &Response, now: DateTime<Utc>) -> Option<i64> {
+    let theirs = DateTime::parse_from_rfc2822(response.header("date")?).ok()?;
+    Some((now - theirs.to_utc()).num_seconds())
+}
+
+fn sentence(message: &str) -> String {
+    match message.is_empty() {
+        true => String::new(),
+        false => format!("\"{message}\" "),
+    }
+}
+
+/// Reads `<Error><Code>..</Code><Message>..</Message><Region>..</Region></Error>`; what is missing is empty.
+fn parse(xml: &[u8]) -> Body {
+    let mut body = Body::default();
+    let mut reader = quick_xml::Reader::from_reader(xml);
+    let mut element = String::new();
+    let mut buffer = Vec::new();
+    while let Ok(event) = reader.read_event_into(&mut buffer) {
+        match event {
+            Event::Start(start) => element = start.local_name().as_ref().to_owned(),
+            Event::End(_) => element.clear(),
+            Event::Text(text) => {
+                let field = match element.as_str() {
+                    "Code" => &mut body.code,
+                    "Message" => &mut body.message,
+                    "Region" => &mut body.region,
+                    _ => continue,
+                };
+                field.push_str(&text);
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+        buffer.clear();
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_body_gives_its_code_message_and_region() {
+        let xml = br#"<?xml version="1.0"?><Error><Code>PermanentRedirect</Code><Message>Use another
+            endpoint.</Message><Region>eu-west-1</Region><HostId>x</HostId></Error>"#;
+        let body = parse(xml);
+        assert_eq!((body.code.as_str(), body.region.as_str()), ("PermanentRedirect", "eu-west-1"));
+        assert!(body.message.starts_with("Use another"), "{body:?}");
+    }
+
+    #[test]
+    fn a_body_that_is_no_xml_gives_nothing() {
+        for body in [&b""[..], b"upstream connect error", b"<Error><Code", b"\xff\xfe<"] {
+            assert_eq!(parse(body), Body::default());
+        }
+    }
+}

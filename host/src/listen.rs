@@ -1,0 +1,106 @@
+//! A small HTTP server: bind, serve, and end in order when told to.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use f1_ingest_component::error::Error;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+
+/// How long requests under way may take to end after a signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A runtime for a server.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Listens on `host:port`. Port 0 takes any that is free.
+pub async fn bind(address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::usage(format!("--listen {address}: {error}")).into())
+}
+
+/// Answers requests until SIGTERM or Ctrl-C. An error of `answer` becomes a 500.
+pub async fn serve<B, F>(
+    listener: TcpListener,
+    answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+) -> Result<u8>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: std::fmt::Display + Send + Sync + Into<Box<dyn std::error::Error + Send + Sync>>,
+    F: Future<Output = Result<Response<B>>> + Send,
+{
+    let connections = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop());
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let answer = answer.clone();
+        let service = service_fn(move |request| {
+            let answer = answer(request);
+            async move { Ok::<_, Infallible>(or_500(answer.await)) }
+        });
+        let connection =
+            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("connection ended: {error}");
+            }
+        });
+    }
+    tokio::select! {
+        () = connections.shutdown() => {}
+        () = tokio::time::sleep(GRACE) => tracing::warn!("stopped with requests under way"),
+    }
+    Ok(0)
+}
+
+fn or_500<B>(answer: Result<Response<B>>) -> Response<Either<B, Full<Bytes>>>
+where
+    B: Body<Data = Bytes>,
+{
+    answer.map(|response| response.map(Either::Left)).unwrap_or_else(|error| {
+        tracing::error!("{error:#}");
+        let mut response = Response::new(Either::Right(Full::from(format!("{error:#}\n"))));
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
+}
+
+#[cfg(unix)]
+async fn stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,192 @@
+//! Every request that leaves the sandbox comes through here: refused, answered by the embedded store or
+//! from a recording, or sent, and then recorded where that was asked for.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::uri::Authority;
+use http::{Request, Response, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::pool::{Incoming, Pool};
+use crate::progress::{Progress, Transfer};
+use crate::recording::{Recorder, Recordings, Take};
+use crate::store::{self, Store};
+
+/// Where a run's requests may go, and what becomes of them.
+pub struct Outbound {
+    /// `host[:port]` of everything that the run may reach.
+    pub allowed: Vec<String>,
+    /// `host[:port]` of the job's S3: never replayed, never recorded.
+    pub s3: Option<String>,
+    pub store: Option<Store>,
+    pub replay: Option<Recordings>,
+    pub record: Option<Arc<Recorder>>,
+    pub pool: Pool,
+    pub progress: Progress,
+    /// Hosts that were refused, so that each is said once.
+    pub refused: Mutex<HashSet<String>>,
+}
+
+impl Outbound {
+    async fn answer(
+        &self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<Response<WasiBody>, Error> {
+        let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?.clone();
+        let transfer = self.progress.begin(request.method(), request.uri());
+        if let Some(store) = &self.store
+            && authority == store::AUTHORITY
+        {
+            return store.call(request).await;
+        }
+        if !self.allowed.iter().any(|allowed| covers(allowed, request.uri())) {
+            self.refuse(request, &authority);
+            return Err(Error::HttpRequestDenied);
+        }
+        let is_upstream = !self.s3.as_ref().is_some_and(|s3| covers(s3, request.uri()));
+        let url = request.uri().to_string();
+        if let Some(recordings) = self.replay.as_ref().filter(|_| is_upstream) {
+            let answer =
+                recordings.answer(&url).map_err(|error| Error::InternalError(Some(format!("{error:#}"))));
+            return answer.map(|response| response.map(|body| body.map_err(io).boxed_unsync()));
+        }
+        let is_document = request.method() == http::Method::GET && !request.headers().contains_key("range");
+        let response = self.pool.send(request, options).await?;
+        let take = match self.record.as_ref().filter(|_| is_upstream && is_document) {
+            Some(recorder) => {
+                Some(recorder.start(&url, response.status(), response.headers()).map_err(not_recorded)?)
+            }
+            None => None,
+        };
+        Ok(response.map(|body| Watched { body, take, transfer }.boxed_unsync()))
+    }
+
+    /// Says once per host what was refused, and takes the body off the guest's hands: left alone, an
+    /// uploading guest would see a closed stream instead of the refusal.
+    fn refuse(&self, request: Request<WasiBody>, host: &Authority) {
+        let is_new = self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_string());
+        if is_new {
+            self.progress.say(&format!(
+                "f1-ingest: refused to reach {host}: this run does not need it; --allow {host} permits it"
+            ));
+        }
+        let mut body = request.into_body();
+        tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+    }
+}
+
+/// Whether `allowed`, a `host` or `host:port`, covers a URL. Without a port it stands for the scheme's own.
+fn covers(allowed: &str, url: &Uri) -> bool {
+    let Ok(allowed) = allowed.parse::<Authority>() else { return false };
+    let own = match url.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    url.host().is_some_and(|host| host.eq_ignore_ascii_case(allowed.host()))
+        && url.port_u16().unwrap_or(own) == allowed.port_u16().unwrap_or(own)
+}
+
+fn io(error: std::io::Error) -> Error {
+    Error::InternalError(Some(error.to_string()))
+}
+
+fn not_recorded(error: anyhow::Error) -> Error {
+    Error::InternalError(Some(format!("{error:#}")))
+}
+
+/// The body of a response on its way to the guest, counted and, where asked for, recorded.
+struct Watched {
+    body: Incoming,
+    take: Option<Take>,
+    transfer: Transfer,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else { return Poll::Pending };
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    self.transfer.add(data.len() as u64);
+                    if let Some(Err(error)) = self.take.as_mut().map(|take| take.write(data)) {
+                        return Poll::Ready(Some(Err(not_recorded(error))));
+                    }
+                }
+            }
+            Some(Err(_)) => self.take = None,
+            None => {}
+        }
+        // Whoever reads may stop at the last byte and not ask for the end.
+        let at_the_end = frame.is_none() || self.body.is_end_stream();
+        if at_the_end
+            && let Some(take) = self.take.take()
+            && let Err(error) = take.finish()
+        {
+            return Poll::Ready(Some(Err(not_recorded(error))));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.take.is_none() && self.body.is_end_stream()
+    }
+}
+
+/// What wasmtime calls for each request of a guest.
+#[derive(Clone)]
+pub struct Hooks(pub Arc<Outbound>);
+
+type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let outbound = self.0.clone();
+        Box::new(async move {
+            let response = outbound.answer(request, options.unwrap_or_default()).await?;
+            Ok((response, Box::new(async { Ok(()) }) as Box<_>))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_allowed_at_the_port_that_was_named() {
+        let covers = |allowed: &str, url: &str| covers(allowed, &url.parse().unwrap());
+        assert!(covers("api.example", "https://api.example/x"));
+        assert!(covers("api.example", "http://API.example/x"));
+        assert!(covers("api.example:443", "https://api.example/x"));
+        assert!(covers("127.0.0.1:9000", "http://127.0.0.1:9000/x"));
+        assert!(covers("[::1]:9000", "http://[::1]:9000/x"));
+        assert!(!covers("api.example", "https://api.example:8443/x"));
+        assert!(!covers("api.example:443", "http://api.example/x"));
+        assert!(!covers("api.example", "https://api.example.evil/x"));
+        assert!(!covers("api.example", "https://evil-api.example/x"));
+        assert!(!covers("api.example", "https://api.example@evil.example/x"));
+        assert!(!covers("", "https://api.example/"));
+    }
+}

@@ -1,0 +1,48 @@
+//! `f1-ingest replay`: recordings over HTTP, for runtimes that are not ours.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use http::{StatusCode, Uri};
+
+use crate::listen;
+use crate::recording::Recordings;
+
+/// Serves recordings as `http://ADDR/<host>/<path>` until it is told to stop.
+pub fn serve(folders: &[PathBuf], address: &str) -> Result<u8> {
+    let recordings = Arc::new(Recordings::open(folders)?);
+    listen::runtime()?.block_on(async {
+        let listener = listen::bind(address).await?;
+        println!("http://{}/<host>/<path>", listener.local_addr()?);
+        listen::serve(listener, move |request| {
+            let recordings = recordings.clone();
+            async move {
+                let [https, http] = upstream_urls(request.uri());
+                let answer = recordings.answer(&https)?;
+                match answer.status() {
+                    StatusCode::NOT_FOUND => recordings.answer(&http),
+                    _ => Ok(answer),
+                }
+            }
+        })
+        .await
+    })
+}
+
+/// The URLs that a path of ours may stand for.
+fn upstream_urls(path: &Uri) -> [String; 2] {
+    let rest = path.path_and_query().map_or("/", |path| path.as_str()).trim_start_matches('/');
+    ["https", "http"].map(|scheme| format!("{scheme}://{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_an_upstream_url() {
+        let urls = upstream_urls(&"/api.example/f1/x.json?limit=3".parse().unwrap());
+        assert_eq!(urls, ["https://api.example/f1/x.json?limit=3", "http://api.example/f1/x.json?limit=3"]);
+    }
+}

@@ -1,0 +1,220 @@
+//! What the component can do and how much of it: its requests, environment, files, memory and time.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use f1_ingest_component::error::Error;
+use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
+use wasmtime::{Cache, CacheConfig, Config, Engine, ResourceLimiter, Store, Trap};
+use wasmtime_wasi::cli::AsyncStdoutStream;
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::options::HostOptions;
+use crate::outbound::{Hooks, Outbound};
+use crate::progress::{Beside, Progress};
+
+/// The component that `build.rs` built.
+pub const EMBEDDED: &[u8] = include_bytes!(env!("F1_INGEST_COMPONENT"));
+
+/// How often a busy guest is interrupted, so that a time limit can end it.
+const TICK: Duration = Duration::from_millis(20);
+
+/// A component, compiled and linked to WASI, and its limits.
+pub struct Sandbox {
+    engine: Engine,
+    pub component: InstancePre<State>,
+    memory: usize,
+    time: Duration,
+}
+
+impl Sandbox {
+    pub fn new(options: &HostOptions) -> Result<Sandbox> {
+        let mut config = Config::new();
+        config.epoch_interruption(true);
+        config.cache(cache());
+        let engine = Engine::new(&config).map_err(plain)?;
+        let component = match &options.component {
+            None => Component::from_binary(&engine, EMBEDDED).map_err(plain)?,
+            Some(file) => load(&engine, file)?,
+        };
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(plain)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(plain)?;
+        let component = linker.instantiate_pre(&component).map_err(|error| {
+            Error::usage(format!("the component wants what the sandbox lacks: {error:#}"))
+        })?;
+        let ticks = engine.weak();
+        std::thread::spawn(move || {
+            while let Some(engine) = ticks.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        });
+        Ok(Sandbox { engine, component, memory: options.max_memory, time: options.timeout })
+    }
+
+    /// A fresh sandbox for one run: these variables, this file, these requests, and nothing else.
+    pub fn store(
+        &self,
+        variables: &[(String, String)],
+        file: Option<&MockFile>,
+        outbound: Arc<Outbound>,
+    ) -> Result<Store<State>> {
+        let mut wasi = WasiCtx::builder();
+        wasi.envs(variables);
+        streams(&mut wasi, &outbound.progress);
+        if let Some(file) = file {
+            wasi.preopened_dir(file.folder.path(), &file.shown_in, FsPerms::ReadOnly).map_err(plain)?;
+        }
+        let state = State {
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            hooks: Hooks(outbound),
+            memory: Memory { limit: self.memory, used: 0, hit: false },
+        };
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        Ok(store)
+    }
+
+    /// Calls into a store, for as long as the time limit allows.
+    ///
+    /// The error is one line: which limit was hit and what raises it, or how the component crashed.
+    pub async fn limited<T>(
+        &self,
+        store: &mut Store<State>,
+        call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T> {
+        let Ok(outcome) = tokio::time::timeout(self.time, call(store)).await else {
+            let seconds = self.time.as_secs();
+            return Err(anyhow!("stopped after {seconds} s: --timeout {seconds} is its limit, raise it"));
+        };
+        outcome.map_err(|error| match error.downcast_ref::<Trap>() {
+            _ if store.data().memory.hit => {
+                let mebibytes = self.memory as f64 / f64::from(1 << 20);
+                anyhow!("stopped: it needs more memory than --max-memory {mebibytes}MiB allows, raise it")
+            }
+            Some(trap) => anyhow!("the component crashed: {trap}"),
+            None => anyhow!("the component failed: {}", error.root_cause()),
+        })
+    }
+}
+
+/// The exit code of a component that ended itself, if that is what the error says.
+pub fn exit_code(error: &wasmtime::Error) -> Option<u8> {
+    error.downcast_ref::<I32Exit>().map(|exit| u8::try_from(exit.0).unwrap_or(1))
+}
+
+/// wasmtime's error as everyone else's.
+pub fn plain(error: wasmtime::Error) -> anyhow::Error {
+    anyhow!("{error:#}")
+}
+
+/// Compiled code is kept between runs: compiling takes longer than most runs. Without a place to keep it
+/// everything works, just slower.
+fn cache() -> Option<Cache> {
+    let cache = Cache::new(CacheConfig::new());
+    cache.inspect_err(|error| tracing::debug!("no cache for compiled code: {error:#}")).ok()
+}
+
+fn load(engine: &Engine, file: &Path) -> Result<Component> {
+    let usage = |error| Error::usage(format!("--component {}: {error:#}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| usage(error.into()))?;
+    Ok(Component::from_binary(engine, &bytes).map_err(|error| usage(anyhow!("{}", error.root_cause())))?)
+}
+
+/// The guest's own output. It gets no input.
+fn streams(wasi: &mut WasiCtxBuilder, progress: &Progress) {
+    /// As much as a guest may write before it has to wait.
+    const BUDGET: usize = 64 << 10;
+    match progress {
+        Progress::Bar(bar) => {
+            wasi.stdout(AsyncStdoutStream::new(BUDGET, Beside { bar: bar.clone(), to: std::io::stdout() }));
+            wasi.stderr(AsyncStdoutStream::new(BUDGET, Beside { bar: bar.clone(), to: std::io::stderr() }));
+        }
+        _ => {
+            wasi.inherit_stdout().inherit_stderr();
+        }
+    }
+}
+
+/// The one file that a run may read.
+///
+/// WASI opens directories only, so it gets a private one that holds this file alone.
+pub struct MockFile {
+    folder: tempfile::TempDir,
+    /// The directory part of the path that the guest will open.
+    shown_in: String,
+}
+
+impl MockFile {
+    /// Makes `path` readable to the guest under the same path.
+    pub fn new(path: &str) -> Result<MockFile> {
+        let usage = |error: &dyn std::fmt::Display| Error::usage(format!("--mock-file {path}: {error}"));
+        let file = Path::new(path).canonicalize().map_err(|error| usage(&error))?;
+        std::fs::File::open(&file).map_err(|error| usage(&error))?;
+        let name =
+            Path::new(path).file_name().filter(|_| file.is_file()).ok_or_else(|| usage(&"not a file"))?;
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let inside = folder.path().join(name);
+        std::fs::hard_link(&file, &inside)
+            .or_else(|_| std::fs::copy(&file, &inside).map(drop))
+            .context("cannot copy the mock file")?;
+        let parent = Path::new(path).parent().and_then(Path::to_str).unwrap_or_default();
+        let shown_in = if parent.is_empty() { "." } else { parent };
+        Ok(MockFile { folder, shown_in: shown_in.to_owned() })
+    }
+}
+
+/// Counts the guest's memory and ends it beyond the limit.
+struct Memory {
+    limit: usize,
+    used: usize,
+    hit: bool,
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used.saturating_add(desired.saturating_sub(current));
+        if used > self.limit {
+            self.hit = true;
+            wasmtime::bail!("more than {} bytes of memory", self.limit);
+        }
+        self.used = used;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        /// Far above what a component of this size has; a table costs the host memory.
+        const ELEMENTS: usize = 100_000;
+        Ok(desired <= ELEMENTS)
+    }
+}
+
+/// What the host keeps for a running component.
+pub struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    hooks: Hooks,
+    memory: Memory,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}

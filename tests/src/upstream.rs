@@ -1,0 +1,181 @@
+//! A real HTTP server on loopback that answers as a test tells it, and remembers what it was asked.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What to do with one request.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    Answer {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
+    /// Declares the whole body's length, sends so many bytes of it, and closes.
+    CutShort {
+        body: Vec<u8>,
+        sent: usize,
+    },
+    /// Closes without an answer.
+    Hangup,
+    /// Accepts and never answers.
+    Silence,
+    /// Passes the request on, bytes untouched, and the answer back.
+    Forward(SocketAddr),
+    /// Passes the request on and closes without giving the answer back.
+    ForwardAndHangup(SocketAddr),
+}
+
+impl Reply {
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+        Reply::Answer { status, headers: Vec::new(), body: body.into() }
+    }
+
+    pub fn json(body: impl Into<Vec<u8>>) -> Reply {
+        Reply::new(200, body).with("content-type", "application/json")
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Reply {
+        if let Reply::Answer { headers, .. } = &mut self {
+            headers.push((name.into(), value.into()));
+        }
+        self
+    }
+}
+
+/// One request, as it came.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub at: Instant,
+    /// `GET /path HTTP/1.1`
+    pub line: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Asked {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The server. Replies are used up in order; the last one stays.
+pub struct Upstream {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Upstream {
+    pub fn start(replies: impl IntoIterator<Item = Reply>) -> Upstream {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let replies = Arc::new(Mutex::new(replies.into_iter().collect::<VecDeque<_>>()));
+        let log = asked.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (log, replies) = (log.clone(), replies.clone());
+                thread::spawn(move || serve(stream, &log, &replies));
+            }
+        });
+        Upstream { address, asked }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn authority(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("no test thread panicked").clone()
+    }
+}
+
+/// Answers one request and closes: what comes next is a new connection.
+fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, replies: &Mutex<VecDeque<Reply>>) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let (asked, raw) = read(&mut reader)?;
+    log.lock().ok()?.push(asked);
+    let reply = {
+        let mut replies = replies.lock().ok()?;
+        if replies.len() > 1 { replies.pop_front()? } else { replies.front()?.clone() }
+    };
+    let mut stream = stream;
+    match reply {
+        Reply::Answer { status, headers, body } => {
+            let mut head =
+                format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+            for (name, value) in headers {
+                head.push_str(&format!("{name}: {value}\r\n"));
+            }
+            stream.write_all(format!("{head}\r\n").as_bytes()).ok()?;
+            stream.write_all(&body).ok()?;
+        }
+        Reply::CutShort { body, sent } => {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).ok()?;
+            stream.write_all(&body[..sent]).ok()?;
+        }
+        Reply::Hangup => {}
+        Reply::Silence => thread::sleep(Duration::from_secs(3600)),
+        Reply::Forward(address) => stream.write_all(&forward(address, &raw)?).ok()?,
+        Reply::ForwardAndHangup(address) => drop(forward(address, &raw)?),
+    }
+    stream.shutdown(Shutdown::Both).ok()
+}
+
+fn read(reader: &mut impl BufRead) -> Option<(Asked, Vec<u8>)> {
+    let mut raw = Vec::new();
+    let mut lines = Vec::new();
+    loop {
+        let start = raw.len();
+        reader.read_until(b'\n', &mut raw).ok().filter(|n| *n > 0)?;
+        let line = String::from_utf8_lossy(&raw[start..]).trim_end().to_owned();
+        if line.is_empty() {
+            break;
+        }
+        lines.push(line);
+    }
+    let header =
+        |line: &String| line.split_once(':').map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()));
+    let headers: Vec<_> = lines.iter().skip(1).filter_map(header).collect();
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, v)| v.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    raw.extend_from_slice(&body);
+    Some((Asked { at: Instant::now(), line: lines.into_iter().next()?, headers, body }, raw))
+}
+
+fn forward(address: SocketAddr, raw: &[u8]) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(raw).ok()?;
+    // The server keeps its side open: the answer ends where its own length says.
+    let mut reader = BufReader::new(stream);
+    let mut answer = Vec::new();
+    let mut length = 0;
+    loop {
+        let start = answer.len();
+        reader.read_until(b'\n', &mut answer).ok().filter(|n| *n > 0)?;
+        let line = String::from_utf8_lossy(&answer[start..]).to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    if !raw.starts_with(b"HEAD") {
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        answer.extend_from_slice(&body);
+    }
+    Some(answer)
+}

@@ -1,0 +1,206 @@
+//! What goes wrong: each failure names its cause, the URL and the remedy, and nothing is lost or doubled.
+
+use std::time::Duration;
+
+use f1_ingest_tests::binary::{Run, run};
+use f1_ingest_tests::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store, environment};
+use f1_ingest_tests::upstream::{Reply, Upstream};
+
+const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+
+/// One attempt at the whole operation, unless `arguments` say otherwise.
+fn ingest(upstream: &Upstream, endpoint: &str, arguments: &[&str]) -> Run {
+    let url = upstream.url("/results.json");
+    let all = [&["run", "--jolpica-url", &url, "--retries", "1"], arguments].concat();
+    let variables = environment(endpoint);
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let run = run(&all, &variables);
+    assert!(!run.stderr.contains(SECRET_KEY), "the secret shows:\n{}", run.stderr);
+    run
+}
+
+#[test]
+fn a_source_that_fails_twice_and_then_works_is_stored_once() {
+    let (broken, fine) = (Reply::new(503, "busy"), Reply::json(RESULTS));
+    let (upstream, store) = (Upstream::start([broken, Reply::Hangup, fine]), Store::start());
+    let run = ingest(&upstream, &store.endpoint(), &[]).expect(0);
+    assert_eq!(store.keys(), run.keys());
+    assert_eq!(upstream.asked().len(), 3);
+    run.says(&["503", "retry 1 of 4"]).says(&["retry 2 of 4"]);
+}
+
+#[test]
+fn the_whole_operation_is_tried_again_five_seconds_later() {
+    let html = Reply::new(200, "<html>maintenance</html>").with("content-type", "text/html");
+    let (upstream, store) = (Upstream::start([html, Reply::json(RESULTS)]), Store::start());
+    let run = ingest(&upstream, &store.endpoint(), &["--retries", "2"]).expect(0);
+    run.says(&["attempt 1 of 2", "5 s"]);
+    assert_eq!(store.keys(), run.keys());
+    let asked = upstream.asked();
+    assert!(asked[1].at - asked[0].at >= Duration::from_secs(5));
+}
+
+#[test]
+fn html_with_status_200_is_not_stored() {
+    let html = Reply::new(200, "<html>maintenance</html>").with("content-type", "text/html");
+    let (upstream, store) = (Upstream::start([html]), Store::start());
+    ingest(&upstream, &store.endpoint(), &[]).expect(1).says(&["/results.json", "not", "JSON", "text/html"]);
+    assert!(store.keys().is_empty());
+}
+
+#[test]
+fn a_body_that_is_cut_short_is_noticed_and_fetched_again() {
+    let cut = Reply::CutShort { body: RESULTS.into(), sent: 10 };
+    let (upstream, store) = (Upstream::start([cut, Reply::json(RESULTS)]), Store::start());
+    let run = ingest(&upstream, &store.endpoint(), &[]).expect(0);
+    run.says(&["cut short", "retry 1"]);
+    assert_eq!(store.object(run.keys()[0]), RESULTS.as_bytes());
+}
+
+#[test]
+fn json_that_ends_in_the_middle_is_not_stored() {
+    let (upstream, store) = (Upstream::start([Reply::json(&RESULTS[..12])]), Store::start());
+    ingest(&upstream, &store.endpoint(), &[]).expect(1).says(&["/results.json", "ends in the middle"]);
+    assert!(store.keys().is_empty());
+}
+
+#[test]
+fn retry_after_is_obeyed_in_both_forms() {
+    let date = (chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now())
+        + chrono::TimeDelta::seconds(4))
+    .format("%a, %d %b %Y %H:%M:%S GMT")
+    .to_string();
+    for value in ["3", &date] {
+        let busy = Reply::new(429, "").with("retry-after", value);
+        let (upstream, store) = (Upstream::start([busy, Reply::json(RESULTS)]), Store::start());
+        ingest(&upstream, &store.endpoint(), &[]).expect(0);
+        let asked = upstream.asked();
+        let waited = asked[1].at - asked[0].at;
+        assert!(waited >= Duration::from_millis(1500), "{value}: waited {waited:?}");
+    }
+}
+
+#[test]
+fn a_rate_limit_that_lasts_is_exit_code_75() {
+    let store = Store::start();
+    let hour = Upstream::start([Reply::new(429, "").with("retry-after", "3600")]);
+    ingest(&hour, &store.endpoint(), &["--retries", "3"]).expect(75).says(&[
+        "too many requests",
+        "after 20",
+        "429",
+    ]);
+    assert_eq!(hour.asked().len(), 1, "an hour is not waited for");
+    let always = Upstream::start([Reply::new(429, "")]);
+    ingest(&always, &store.endpoint(), &["--retries", "3"])
+        .expect(75)
+        .says(&["too many requests", "/results.json"]);
+    assert_eq!(always.asked().len(), 5, "no Retry-After: 4 retries");
+}
+
+#[test]
+fn each_refusal_of_an_upstream_has_its_name() {
+    let table: [(u16, i32, &str); 4] = [
+        (401, 1, "sign-in"),
+        (403, 1, "refuses this address"),
+        (404, 1, "does not exist"),
+        (400, 1, "refuses the request"),
+    ];
+    let store = Store::start();
+    for (status, code, words) in table {
+        let upstream = Upstream::start([Reply::new(status, "")]);
+        ingest(&upstream, &store.endpoint(), &[]).expect(code).says(&[
+            "/results.json",
+            words,
+            &status.to_string(),
+        ]);
+        assert_eq!(upstream.asked().len(), 1, "{status} is no reason to try again");
+    }
+    let empty = Upstream::start([Reply::json(r#"{"MRData": {"total": "0"}}"#)]);
+    ingest(&empty, &store.endpoint(), &[]).expect(75).says(&["not published"]);
+    assert!(store.keys().is_empty());
+}
+
+#[test]
+fn nobody_listening_is_a_network_error() {
+    let store = Store::start();
+    let url = "http://127.0.0.1:9/results.json";
+    let variables = store.environment();
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let run = run(&["run", "--jolpica-url", url, "--retries", "1"], &variables).expect(1);
+    run.says(&[url, "refused", "check the network"]);
+}
+
+#[test]
+fn a_redirect_is_followed_to_https_and_allowed_hosts_only() {
+    let store = Store::start();
+    for (location, why) in
+        [("http://127.0.0.1:9/", "not https"), ("https://example.org/x", "may not reach"), ("", "URL")]
+    {
+        let upstream = Upstream::start([Reply::new(302, "").with("location", location)]);
+        ingest(&upstream, &store.endpoint(), &[]).expect(1).says(&["/results.json redirects", why]);
+    }
+}
+
+#[test]
+fn a_wrong_secret_is_refused_once() {
+    let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
+    let proxy = Upstream::start([Reply::Forward(store.address)]);
+    let (url, endpoint) = (upstream.url("/"), proxy.url(""));
+    let wrong = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", "wrong")];
+    let arguments = ["run", "--bucket", BUCKET, "--jolpica-url", &url, "--endpoint-url", &endpoint];
+    let run = run(&arguments, &wrong).expect(1);
+    run.says(&["SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY", "/lake/raw/"]);
+    assert_eq!(proxy.asked().len(), 1, "no retry storm");
+    assert!(store.keys().is_empty());
+    assert!(!run.stderr.to_lowercase().contains("signature="), "{}", run.stderr);
+}
+
+#[test]
+fn the_store_refuses_what_s3_refuses() {
+    let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
+    ingest(&upstream, &store.endpoint(), &["--bucket", "no-such-bucket"])
+        .expect(1)
+        .says(&["NoSuchBucket", "--bucket"]);
+    ingest(&upstream, &store.endpoint(), &["--region", "eu-north-1"]).expect(1).says(&["--region"]);
+    assert!(store.keys().is_empty());
+}
+
+#[test]
+fn a_store_that_stumbles_is_asked_again() {
+    let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
+    let error =
+        |status, code| Reply::new(status, format!("<Error><Code>{code}</Code><Message>m</Message></Error>"));
+    let stumbles =
+        [error(503, "SlowDown"), error(400, "RequestTimeout"), error(409, "ConditionalRequestConflict")];
+    let proxy = Upstream::start(stumbles.into_iter().chain([Reply::Forward(store.address)]));
+    let run = ingest(&upstream, &proxy.url(""), &[]).expect(0);
+    assert_eq!(store.keys(), run.keys());
+    assert_eq!(proxy.asked().len(), 4);
+    assert_eq!(upstream.asked().len(), 1, "the source is not fetched again");
+}
+
+#[test]
+fn a_taken_second_gives_way_to_the_next() {
+    let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
+    let taken = Reply::new(412, "<Error><Code>PreconditionFailed</Code></Error>");
+    let proxy = Upstream::start([taken, Reply::Forward(store.address)]);
+    let run = ingest(&upstream, &proxy.url(""), &[]).expect(0);
+    assert_eq!(store.keys(), run.keys());
+    let seconds =
+        |line: &str| line.split('/').nth(5).unwrap().split('.').next().unwrap().parse::<u64>().unwrap();
+    let asked = proxy.asked();
+    assert_eq!(seconds(&asked[1].line), seconds(&asked[0].line) + 1);
+    assert!(asked.iter().all(|asked| asked.header("if-none-match") == Some("*")));
+    let sent = |n: usize| asked[n].header("x-amz-meta-ingest_time_utc").unwrap().parse::<u64>().unwrap();
+    assert_eq!(sent(1), seconds(&asked[1].line), "metadata and key have the same seconds");
+}
+
+#[test]
+fn a_wrong_clock_is_named() {
+    let upstream = Upstream::start([Reply::json(RESULTS)]);
+    let skewed =
+        "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large.</Message></Error>";
+    let store = Upstream::start([Reply::new(403, skewed).with("date", "Tue, 24 Nov 2020 12:00:00 GMT")]);
+    ingest(&upstream, &store.url(""), &[]).expect(1).says(&["RequestTimeTooSkewed", "clock", "ahead of"]);
+    assert_eq!(store.asked().len(), 1);
+}
