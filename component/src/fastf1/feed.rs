@@ -1,0 +1,141 @@
+//! The lines of a livetiming `.jsonStream` feed: a byte order mark, then `hh:mm:ss.mmm` and JSON a line.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::time::Timedelta;
+
+/// How many characters of a line are its timestamp: `00:00:00.000`.
+const TIMESTAMP: usize = 12;
+
+/// Why a feed, or a table made of it, could not be used. FastF1 raises and catches an exception here; the
+/// table is null then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable(pub String);
+
+impl Unusable {
+    pub fn new(why: impl Into<String>) -> Unusable {
+        Unusable(why.into())
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One message: session time (None where the timestamp cannot be read) and content.
+#[derive(Debug)]
+pub struct Message<'a, T> {
+    pub time: Option<Timedelta>,
+    pub content: Content<'a, T>,
+}
+
+/// What stands behind a timestamp: an object, or a text that is none (FastF1 keeps it as it is).
+#[derive(Debug)]
+pub enum Content<'a, T> {
+    Object(T),
+    Text(&'a str),
+}
+
+/// How many messages a feed held, and how many of them did not parse and were skipped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    pub messages: usize,
+    pub undecodable: usize,
+}
+
+/// The lines of a feed without byte order mark and line ends (FastF1's `fetch_page`).
+///
+/// Only CRLF ends a line, and what follows the last one is dropped: a feed is cut there while it is written.
+pub fn lines(feed: &[u8]) -> Result<impl Iterator<Item = &str>, Unusable> {
+    let text = std::str::from_utf8(feed)
+        .map_err(|error| Unusable(format!("not UTF-8 at byte {}", error.valid_up_to())))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let complete = text.rfind("\r\n").and_then(|end| text.get(..end));
+    Ok(complete.into_iter().flat_map(|text| text.split("\r\n")))
+}
+
+/// A line's timestamp and what follows it.
+pub fn split_timestamp(line: &str) -> (&str, &str) {
+    match line.char_indices().nth(TIMESTAMP) {
+        Some((at, _)) => line.split_at(at),
+        None => (line, ""),
+    }
+}
+
+/// Hands every message of a feed to `take`, in order. Lines that are no JSON are counted and skipped, as
+/// FastF1 does; a line without content makes the feed unusable, as it does there.
+pub fn each<'a, T: Deserialize<'a>>(
+    feed: &'a [u8],
+    mut take: impl FnMut(Message<'a, T>) -> Result<(), Unusable>,
+) -> Result<Count, Unusable> {
+    let mut count = Count::default();
+    for line in lines(feed)? {
+        count.messages += 1;
+        let (timestamp, content) = split_timestamp(line);
+        let content = match content.as_bytes().first() {
+            Some(b'{') => match serde_json::from_str(content) {
+                Ok(object) => Content::Object(object),
+                Err(_) => {
+                    count.undecodable += 1;
+                    continue;
+                }
+            },
+            Some(_) => Content::Text(content),
+            None => {
+                return Err(Unusable(format!("line {} is too short: {line:?}", count.messages)));
+            }
+        };
+        take(Message { time: Timedelta::parse(timestamp), content })?;
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fastf1::value::Leaf;
+
+    fn read(feed: &str) -> (Vec<String>, Result<Count, Unusable>) {
+        let mut seen = Vec::new();
+        let count = each::<Leaf>(feed.as_bytes(), |message| {
+            seen.push(format!("{:?} {:?}", message.time.map(Timedelta::millis), message.content));
+            Ok(())
+        });
+        (seen, count)
+    }
+
+    #[test]
+    fn skips_and_counts_what_does_not_parse() {
+        let (seen, count) = read(
+            "\u{feff}00:00:01.500{\"a\":1}\r\n00:00:02.000{\"a\":\r\n0x:00:02.000{}\r\n00:00:03.000\"{}\"\r\n",
+        );
+        assert_eq!(
+            seen,
+            [
+                "Some(1500) Object(Object { empty: false })",
+                "None Object(Object { empty: true })",
+                "Some(3000) Text(\"\\\"{}\\\"\")"
+            ]
+        );
+        assert_eq!(count, Ok(Count { messages: 4, undecodable: 1 }));
+    }
+
+    #[test]
+    fn drops_what_follows_the_last_line_end() {
+        let (seen, count) = read("00:00:01.000{}\r\n00:00:02.000{}");
+        assert_eq!((seen.len(), count), (1, Ok(Count { messages: 1, undecodable: 0 })));
+        assert_eq!(read("00:00:02.000{}").0.len(), 0);
+        assert_eq!(read("").0.len(), 0);
+    }
+
+    #[test]
+    fn a_line_without_content_makes_the_feed_unusable() {
+        assert!(read("00:00:01.000\r\n").1.is_err());
+        assert!(read("\r\n").1.is_err());
+        assert!(each::<Leaf>(b"00:00:01.000{}\xff\r\n", |_| Ok(())).is_err());
+    }
+}
