@@ -47,7 +47,8 @@ fn run(job: &Value, index: &HashMap<String, PathBuf>) {
         starts: date.and_hms_opt(0, 0, 0).unwrap(),
         timing: true,
     };
-    let jolpica = |document: &str| get(&format!("https://api.jolpi.ca/ergast/f1/{season}/{round}/{document}.json"));
+    let jolpica =
+        |document: &str| get(&format!("https://api.jolpi.ca/ergast/f1/{season}/{round}/{document}.json"));
     let mut warnings = Vec::new();
     let from_feed = topic("DriverList").map(|feed| drivers::read(&feed));
     let from_feed = from_feed.and_then(Result::ok).unwrap_or_default();
@@ -71,8 +72,9 @@ fn run(job: &Value, index: &HashMap<String, PathBuf>) {
             });
         }
     }
-    let feeds = ["SessionStatus", "TrackStatus", "LapCount", "TimingData", "TimingAppData", "RaceControlMessages"]
-        .map(topic);
+    let feeds =
+        ["SessionStatus", "TrackStatus", "LapCount", "TimingData", "TimingAppData", "RaceControlMessages"]
+            .map(topic);
     let [session_status, track_status, lap_count, timing_data, timing_app_data, race_control] =
         feeds.each_ref().map(Option::as_deref);
     let first_lap = (session.name == Name::Race).then(|| jolpica("laps/1")).flatten();
