@@ -38,7 +38,8 @@ fn variable(name: &str) -> String {
 }
 
 fn has_target() -> bool {
-    let output = Command::new(variable("RUSTC")).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let output =
+        Command::new(variable("RUSTC")).args(["--print", "target-libdir", "--target", TARGET]).output();
     output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 

@@ -7,20 +7,23 @@ pub mod f1schedule;
 pub mod index;
 pub mod jolpica;
 mod name;
+mod upstreams;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, Utc};
+pub use upstreams::session_asked_for;
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 use crate::error::{Error, Kind, Result};
 
 /// The first season that livetiming has.
 pub const FIRST_SEASON: i32 = 2018;
 
-/// What the user asks for. What is not given is chosen: the race of the last event before `as_of`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What the user asks for. What is not given is chosen: the last event before `as_of` that has the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRequest {
     pub season: Option<i32>,
     pub round: Option<Round>,
-    pub session: Option<Name>,
+    pub session: Name,
     /// Choose as if it were this moment; none is now.
     pub as_of: Option<DateTime<Utc>>,
 }
@@ -30,6 +33,19 @@ pub enum Round {
     Number(u32),
     /// A Grand Prix, country or town, matched as FastF1 matches it.
     Named(String),
+}
+
+/// Reads `--season`.
+pub fn season(text: &str) -> std::result::Result<i32, String> {
+    let season = text.parse().ok().filter(|year| (FIRST_SEASON..=9999).contains(year));
+    season.ok_or(format!("{text:?} is no season; livetiming begins in {FIRST_SEASON}"))
+}
+
+/// Reads `--as-of`: an instant, or a day, which begins at midnight UTC.
+pub fn as_of(text: &str) -> std::result::Result<DateTime<Utc>, String> {
+    let instant = DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()).ok();
+    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    instant.or_else(day).ok_or(format!("{text:?} is neither like 2024-07-08T12:00:00Z nor like 2024-07-08"))
 }
 
 impl Round {
@@ -165,11 +181,6 @@ impl std::fmt::Display for Session {
     }
 }
 
-/// The season whose schedule answers a request first.
-pub fn season(request: &SessionRequest, now: DateTime<Utc>) -> i32 {
-    request.season.unwrap_or(request.as_of.unwrap_or(now).year())
-}
-
 /// Chooses a session out of a season's events.
 ///
 /// None where the request leaves the event open and none has taken place yet: then it is the last of the
@@ -180,7 +191,7 @@ pub fn choose(
     request: &SessionRequest,
     now: DateTime<Utc>,
 ) -> Result<Option<Session>> {
-    let wanted = request.session.unwrap_or(Name::Race);
+    let wanted = request.session;
     let event = match &request.round {
         Some(Round::Number(round)) => by_round(events, season, *round)?,
         Some(Round::Named(text)) => name::closest(events, season, text)?,

@@ -26,7 +26,9 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
 
 /// Listens on `host:port`. Port 0 takes any that is free.
 pub async fn bind(address: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| Error::usage(format!("--listen {address}: {error}")).into())
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::usage(format!("--listen {address}: {error}")).into())
 }
 
 /// Answers requests until SIGTERM or Ctrl-C. An error of `answer` becomes a 500.

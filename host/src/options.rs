@@ -83,8 +83,7 @@ fn split(arguments: Vec<String>) -> (Vec<String>, Vec<String>) {
             job.extend(arguments);
             break;
         }
-        let is_host =
-            |name: &str| command.get_arguments().any(|known| known.get_long() == Some(name));
+        let is_host = |name: &str| command.get_arguments().any(|known| known.get_long() == Some(name));
         let long = argument.strip_prefix("--").map(|long| long.split('=').next().unwrap_or(long));
         let (side, takes_value) = match long {
             Some(name) if is_host(name) => (&mut host, true),
@@ -133,7 +132,8 @@ mod tests {
 
     #[test]
     fn options_part_in_any_order() {
-        let (host, job) = parted("--bucket lake --store d --include-fastf1 --replay=r --retries 2 --timeout 5");
+        let (host, job) =
+            parted("--bucket lake --store d --include-fastf1 --replay=r --retries 2 --timeout 5");
         assert_eq!(host, "--store d --replay=r --timeout 5");
         assert_eq!(job, "--bucket lake --include-fastf1 --retries 2");
     }
@@ -155,9 +155,11 @@ mod tests {
         assert_eq!(size("256"), Ok(256 << 20));
         assert_eq!(size("64KiB"), Ok(64 << 10));
         assert_eq!(size("1 GiB"), Ok(1 << 30));
-        assert!(["", "0", "MiB", "-1", "1TiB", "99999999999999999999", "99999999999GiB"]
-            .iter()
-            .all(|wrong| size(wrong).is_err()));
+        assert!(
+            ["", "0", "MiB", "-1", "1TiB", "99999999999999999999", "99999999999GiB"]
+                .iter()
+                .all(|wrong| size(wrong).is_err())
+        );
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Outbound {
         let is_upstream = !self.s3.as_ref().is_some_and(|s3| covers(s3, request.uri()));
         let url = request.uri().to_string();
         if let Some(recordings) = self.replay.as_ref().filter(|_| is_upstream) {
-            let answer = recordings.answer(&url).map_err(|error| Error::InternalError(Some(format!("{error:#}"))));
+            let answer =
+                recordings.answer(&url).map_err(|error| Error::InternalError(Some(format!("{error:#}"))));
             return answer.map(|response| response.map(|body| body.map_err(io).boxed_unsync()));
         }
         let is_document = request.method() == http::Method::GET && !request.headers().contains_key("range");

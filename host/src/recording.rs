@@ -97,7 +97,8 @@ impl Recordings {
         let length = file.metadata()?.len();
         let mut response = Response::builder().status(entry.status).header("content-length", length);
         let of_the_message = ["content-length", "transfer-encoding", "connection", "keep-alive"];
-        for (name, value) in entry.headers.iter().filter(|(name, _)| !of_the_message.contains(&name.as_str())) {
+        for (name, value) in entry.headers.iter().filter(|(name, _)| !of_the_message.contains(&name.as_str()))
+        {
             response = response.header(name, value);
         }
         Ok(response.body(Recorded::File { file, left: length })?)

@@ -40,18 +40,18 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
 
 /// The variables that the job gets to see, and what they and its arguments ask for.
 pub fn prepare(host: &HostOptions, arguments: &[String]) -> Result<(Vec<(String, String)>, Command)> {
-    let mut variables: Vec<(String, String)> = options::variables()
-        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
-        .collect();
+    let mut variables: Vec<(String, String)> =
+        options::variables().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect();
     if host.store.is_some() {
         if arguments.iter().any(|argument| argument.split('=').next() == Some("--endpoint-url")) {
-            return Err(Error::usage("--store and --endpoint-url exclude each other: one store, please").into());
+            return Err(
+                Error::usage("--store and --endpoint-url exclude each other: one store, please").into()
+            );
         }
         crate::store::into_variables(&mut variables);
     }
-    let variable = |name: &str| {
-        variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-    };
+    let variable =
+        |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let command = options::parse(arguments, variable)?;
     Ok((variables, command))
 }

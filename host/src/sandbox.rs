@@ -43,9 +43,9 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(plain)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(plain)?;
-        let component = linker
-            .instantiate_pre(&component)
-            .map_err(|error| Error::usage(format!("the component wants what the sandbox lacks: {error:#}")))?;
+        let component = linker.instantiate_pre(&component).map_err(|error| {
+            Error::usage(format!("the component wants what the sandbox lacks: {error:#}"))
+        })?;
         let ticks = engine.weak();
         std::thread::spawn(move || {
             while let Some(engine) = ticks.upgrade() {
@@ -160,7 +160,8 @@ impl MockFile {
         let usage = |error: &dyn std::fmt::Display| Error::usage(format!("--mock-file {path}: {error}"));
         let file = Path::new(path).canonicalize().map_err(|error| usage(&error))?;
         std::fs::File::open(&file).map_err(|error| usage(&error))?;
-        let name = Path::new(path).file_name().filter(|_| file.is_file()).ok_or_else(|| usage(&"not a file"))?;
+        let name =
+            Path::new(path).file_name().filter(|_| file.is_file()).ok_or_else(|| usage(&"not a file"))?;
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let inside = folder.path().join(name);
         std::fs::hard_link(&file, &inside)

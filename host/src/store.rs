@@ -56,7 +56,8 @@ pub struct Store {
 impl Store {
     /// The store of one job, its bucket made.
     pub fn for_job(folder: &Path, variables: &[(String, String)], bucket: &Bucket) -> Result<Store> {
-        let value = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let value =
+            |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let key = value("AWS_ACCESS_KEY_ID").unwrap_or_default();
         let secret = value("AWS_SECRET_ACCESS_KEY").unwrap_or_default();
         let store = Store::open(folder, key, secret, &bucket.region)?;
@@ -134,7 +135,8 @@ fn object(request: &Request<s3s::Body>) -> Option<PathBuf> {
     let path = percent_decode_str(request.uri().path().trim_start_matches('/')).decode_utf8().ok()?;
     let object = PathBuf::from(path.as_ref());
     let is_object = is_inside(&object) && object.components().count() > 1 && !path.ends_with('/');
-    let is_whole = request.method() == Method::PUT && request.uri().query().is_none_or(|query| !query.contains("uploadId"));
+    let is_whole = request.method() == Method::PUT
+        && request.uri().query().is_none_or(|query| !query.contains("uploadId"));
     (is_object && is_whole).then_some(object)
 }
 
@@ -159,7 +161,8 @@ impl S3Access for AsAws {
         }
         let query = request.uri().query().unwrap_or_default().to_owned();
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let signature = header("authorization").map(signed_by_header).unwrap_or_else(|| signed_by_query(&query));
+        let signature =
+            header("authorization").map(signed_by_header).unwrap_or_else(|| signed_by_query(&query));
         let Some(Signature { region, signed }) = signature else {
             return Err(s3_error!(InvalidRequest, "only signature version 4 is supported"));
         };
@@ -180,7 +183,11 @@ impl S3Access for AsAws {
             name.starts_with("x-amz-") && !signed.iter().any(|signed| signed.eq_ignore_ascii_case(name))
         });
         match unsigned {
-            Some(name) => Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed: {}", name)),
+            Some(name) => Err(s3_error!(
+                AccessDenied,
+                "There were headers present in the request which were not signed: {}",
+                name
+            )),
             None => Ok(()),
         }
     }
@@ -204,7 +211,8 @@ impl Signature {
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>
 fn signed_by_header(authorization: &str) -> Option<Signature> {
     let fields = authorization.strip_prefix("AWS4-HMAC-SHA256")?;
-    let field = |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
+    let field =
+        |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
     Signature::new(field("Credential")?, field("SignedHeaders")?)
 }
 
@@ -222,7 +230,8 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let key = given("AWS_ACCESS_KEY_ID").unwrap_or_else(random_key);
     let secret = given("AWS_SECRET_ACCESS_KEY").unwrap_or_else(random_key);
-    let region = given("AWS_REGION").or_else(|| given("AWS_DEFAULT_REGION")).unwrap_or_else(|| REGION.to_owned());
+    let region =
+        given("AWS_REGION").or_else(|| given("AWS_DEFAULT_REGION")).unwrap_or_else(|| REGION.to_owned());
     let store = Arc::new(Store::open(folder, &key, &secret, &region)?);
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;

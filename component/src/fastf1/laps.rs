@@ -124,7 +124,7 @@ pub fn load(inputs: &Inputs) -> Loaded {
     loaded
 }
 
-/// What a feed holds; a warning and None where it is missing or FastF1 could not read it.
+/// What a feed holds; None where it is missing, None and a warning where FastF1 could not read it.
 fn read<T: Counted>(
     topic: &str,
     feed: Option<&[u8]>,
@@ -146,10 +146,7 @@ fn read<T: Counted>(
             warnings.push(format!("{topic} cannot be used: {why}"));
             None
         }
-        None => {
-            warnings.push(format!("{topic} is missing"));
-            None
-        }
+        None => None,
     }
 }
 

@@ -117,6 +117,14 @@ pub(super) fn sort_by_position(rows: &mut [ResultRow]) {
     });
 }
 
+/// The row of a driver of whom only the timing data knows.
+pub fn unnamed(number: String) -> ResultRow {
+    let mut row = [ResultRow { driver_number: Text::Is(number), ..ResultRow::default() }];
+    cast(&mut row);
+    let [row] = row;
+    row
+}
+
 /// A row of Jolpica's with its index label.
 struct ErgastRow<'a> {
     number: String,

@@ -69,7 +69,7 @@ fn event(race: Race, season: i32) -> Option<Event> {
         },
     };
     let days = [2, 2, 1, 1].map(|days| days_before(starts, days));
-    let before = names.into_iter().zip(days).map(|(name, day)| (name, day));
+    let before = names.into_iter().zip(days);
     let slots = before.chain([("Race", Some(starts))]);
     let place = |key: &str| race.circuit["Location"][key].as_str().unwrap_or_default().to_owned();
     Some(Event {

@@ -6,6 +6,7 @@ use super::{ResultRow, classified_positions, sort_by_position};
 use crate::fastf1::argsort::argsort;
 use crate::fastf1::feed::Unusable;
 use crate::fastf1::lap::Lap;
+use crate::fastf1::session_status::StatusChange;
 use crate::fastf1::text::Text;
 use crate::fastf1::time::Timedelta;
 use crate::schedule::Sort;
@@ -15,8 +16,7 @@ use crate::schedule::Sort;
 pub struct Parts<'a> {
     /// When Q1, Q2 and Q3 began according to the timing data; may be empty.
     pub split_times: &'a [Timedelta],
-    /// The session's status over time: when, and `Started`, `Aborted`, `Finished` ...
-    pub status: &'a [(Option<Timedelta>, String)],
+    pub status: &'a [StatusChange],
 }
 
 /// Fills in positions, and what goes with them, unless somebody has one already.
@@ -85,7 +85,7 @@ fn best_times<'a>(laps: impl IntoIterator<Item = &'a Lap>) -> Result<BTreeMap<&'
 /// Each driver's best accurate lap in Q1, Q2 and Q3 (`_calculate_quali_like_session_results`).
 fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: Parts) -> Result<(), Unusable> {
     let accurate: Vec<&Lap> = laps.iter().filter(|lap| lap.is_accurate).collect();
-    let best = split(&accurate, parts)?.map(|laps| best_times(laps));
+    let best = split(&accurate, parts)?.map(best_times);
     let [q1, q2, q3] = best;
     let best = [q1?, q2?, q3?];
     let mut order: Vec<(&str, [Option<Timedelta>; 3])> = Vec::new();
@@ -116,7 +116,7 @@ fn split<'a>(laps: &[&'a Lap], parts: Parts) -> Result<[Vec<&'a Lap>; 3], Unusab
         times => times.iter().copied().map(Some).collect(),
     };
     let end = parts.status.last().ok_or_else(|| Unusable::new("the session has no status"))?;
-    starts.push(end.0);
+    starts.push(end.time);
     let mut split = [const { Vec::new() }; 3];
     let mut early: Vec<bool> = vec![false; laps.len()];
     for (i, part) in starts.windows(2).enumerate() {
@@ -141,13 +141,13 @@ fn before(a: Option<Timedelta>, b: Option<Timedelta>) -> bool {
 }
 
 /// Each `Started` begins a part, but not the one after a red flag.
-fn starts(status: &[(Option<Timedelta>, String)]) -> Vec<Option<Timedelta>> {
+fn starts(status: &[StatusChange]) -> Vec<Option<Timedelta>> {
     let mut starts = Vec::new();
     let mut suspended = false;
-    for (time, status) in status {
-        match status.as_str() {
+    for change in status {
+        match change.status.as_str() {
             "Started" if suspended => suspended = false,
-            "Started" => starts.push(*time),
+            "Started" => starts.push(change.time),
             "Aborted" => suspended = true,
             "Finished" => suspended = false,
             _ => {}

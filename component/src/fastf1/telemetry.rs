@@ -1,0 +1,80 @@
+//! Telemetry: FastF1's `session.car_data` and `session.pos_data` from the `CarData.z` and `Position.z` feeds.
+//!
+//! ```text
+//! chunks of a feed → lines → [record] unpacked → [feeds] channels → [samples] kept, packed
+//!     both feeds → [zero] date → rows lined up ([align]) → JSON, row by row
+//! ```
+
+mod align;
+mod feeds;
+mod packed;
+mod record;
+mod samples;
+mod zero;
+
+pub use feeds::{Car, Position};
+pub use samples::{Keep, Reader, Samples};
+
+use super::feed::Unusable;
+use super::table::{Row, write_row};
+use super::time::Timestamp;
+use feeds::{Feed, Sample};
+
+/// The moment of session time 0, in whole milliseconds (FastF1's `Session.t0_date`). None where neither feed
+/// tells it.
+pub fn zero_date(car: &Samples<Car>, position: &Samples<Position>) -> Option<Timestamp> {
+    zero::zero_date([&car.offsets(), &position.offsets()]).map(samples::round)
+}
+
+/// The document `{"car_data": {number: [row, ...]}, "pos_data": {...}}` in pieces, a row or less each.
+///
+/// It holds the tables of `drivers` (FastF1's `session.drivers`) that have samples, in that order. Fails where
+/// lining a driver up would multiply the samples beyond measure.
+pub fn document<'a>(
+    car: &'a Samples<Car>,
+    position: &'a Samples<Position>,
+    drivers: &'a [String],
+) -> impl Iterator<Item = Piece> + 'a {
+    let zero = zero_date(car, position);
+    piece("{\"car_data\":{")
+        .chain(tables(car, zero, drivers))
+        .chain(piece("},\"pos_data\":{"))
+        .chain(tables(position, zero, drivers))
+        .chain(piece("}}"))
+}
+
+type Piece = Result<Vec<u8>, Unusable>;
+
+fn tables<'a, F: Feed + 'a>(
+    samples: &'a Samples<F>,
+    zero: Option<Timestamp>,
+    drivers: &'a [String],
+) -> impl Iterator<Item = Piece> + 'a
+where
+    Sample<'a, F>: Row,
+{
+    let present = drivers.iter().filter_map(|number| samples.find(number).map(|driver| (number, driver)));
+    present.enumerate().flat_map(move |(index, (number, driver))| {
+        let comma = if index == 0 { "" } else { "," };
+        let number = serde_json::Value::from(number.as_str());
+        let rows: Box<dyn Iterator<Item = Piece>> = match samples.table(driver, zero) {
+            Ok(rows) => Box::new(rows.enumerate().map(|(index, row)| Ok(row_piece(index, &row)))),
+            Err(unusable) => Box::new(std::iter::once(Err(unusable))),
+        };
+        piece(&format!("{comma}{number}:[")).chain(rows).chain(piece("]"))
+    })
+}
+
+fn row_piece(index: usize, row: &impl Row) -> Vec<u8> {
+    let mut json = Vec::with_capacity(192);
+    if index > 0 {
+        json.push(b',');
+    }
+    // A vector takes everything.
+    let _ = write_row(&mut json, row);
+    json
+}
+
+fn piece(text: &str) -> impl Iterator<Item = Piece> + use<> {
+    std::iter::once(Ok(text.as_bytes().to_vec()))
+}

@@ -1,0 +1,86 @@
+//! How FastF1 lines a driver up on the samples of the most complete one: pandas' outer merge on `Date` and
+//! the sort after it, row for row.
+
+/// Where a row of a lined-up table comes from: the index of one of the driver's own samples, or None for one
+/// that the driver lacks.
+pub type Origin = Option<u32>;
+
+/// No date (pandas' NaT): a number above every date, because pandas sorts it last.
+pub const NO_DATE: i64 = i64::MAX;
+
+/// Rows a sample. Real feeds repeat hardly a date; where all are the same, each sample would meet each.
+const MOST: usize = 64;
+
+/// The rows of `own.merge(reference, how="outer").sort_values(by="Date")`: dates and where they come from.
+/// Samples that share a date meet each with each, and no date is a date like any other. None where there are
+/// more rows than [`MOST`] times the samples.
+pub fn outer_merge(own: &[i64], reference: &[i64]) -> Option<Vec<(i64, Origin)>> {
+    let most = MOST * (own.len() + reference.len());
+    let mut own: Vec<(i64, u32)> = own.iter().copied().zip(0..).collect();
+    own.sort();
+    let mut reference = reference.to_vec();
+    reference.sort_unstable();
+
+    let mut rows = Vec::with_capacity(own.len().max(reference.len()));
+    let mut others = reference.chunk_by(|a, b| a == b).peekable();
+    for group in own.chunk_by(|a, b| a.0 == b.0) {
+        let date = group.first().map_or(NO_DATE, |(date, _)| *date);
+        while let Some(lacking) = others.next_if(|other| other.first() < Some(&date)) {
+            rows.extend(lacking.iter().map(|date| (*date, None)));
+        }
+        let times = others.next_if(|other| other.first() == Some(&date)).map_or(1, <[i64]>::len);
+        if rows.len() + group.len() * times > most {
+            return None;
+        }
+        for (date, index) in group {
+            rows.extend(std::iter::repeat_n((*date, Some(*index)), times));
+        }
+    }
+    rows.extend(others.flatten().map(|date| (*date, None)));
+
+    let dated = rows.partition_point(|(date, _)| *date != NO_DATE);
+    if let Some(dated) = rows.get_mut(..dated) {
+        numpy_sort(dated);
+    }
+    Some(rows)
+}
+
+/// numpy's quicksort (`aquicksort_` in `npysort/quicksort.cpp`), which is what pandas sorts dates with. It is
+/// not stable, so which of a date's samples comes first is its doing. Rows come in order, for which its
+/// median of three halves evenly; so its heap sort for lopsided input never runs, and is not here.
+fn numpy_sort(mut rows: &mut [(i64, Origin)]) {
+    const SMALL: usize = 16;
+    while rows.len() > SMALL {
+        let last = rows.len() - 1;
+        let middle = last / 2;
+        for (left, right) in [(0, middle), (middle, last), (0, middle)] {
+            if rows[right].0 < rows[left].0 {
+                rows.swap(left, right);
+            }
+        }
+        let pivot = rows[middle].0;
+        rows.swap(middle, last - 1);
+        let (mut low, mut high) = (0, last - 1);
+        loop {
+            low += 1;
+            while rows[low].0 < pivot {
+                low += 1;
+            }
+            high -= 1;
+            while pivot < rows[high].0 {
+                high -= 1;
+            }
+            if low >= high {
+                break;
+            }
+            rows.swap(low, high);
+        }
+        rows.swap(low, last - 1);
+        let (left, right) = rows.split_at_mut(low);
+        let right = right.get_mut(1..).unwrap_or_default();
+        let (short, long) = if left.len() < right.len() { (left, right) } else { (right, left) };
+        numpy_sort(short);
+        rows = long;
+    }
+    rows.sort_by_key(|row| row.0);
+}

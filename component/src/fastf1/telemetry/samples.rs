@@ -1,0 +1,242 @@
+//! All samples of a feed, read record by record as FastF1's `car_data` and `position_data` read them.
+
+use std::marker::PhantomData;
+
+use super::align::{NO_DATE, outer_merge};
+use super::feeds::{Channels, Feed, Flaw, OFF_TRACK, Record, Sample, Texts};
+use super::packed::Packed;
+use super::record::Unpacker;
+use super::zero::{Offsets, reference};
+use crate::fastf1::feed::{Count, Unusable, split_timestamp};
+use crate::fastf1::lines::Lines;
+use crate::fastf1::time::{Timedelta, Timestamp};
+use crate::fastf1::value::{Keyed, Leaf, Object};
+
+/// What a reader keeps of a feed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What the tables need: ten to twenty bytes a sample.
+    Samples,
+    /// What the zero date needs: a few numbers a driver.
+    ZeroDate,
+}
+
+/// Takes a feed in chunks of any size. One that the upstream lacks is one without a byte.
+pub struct Reader<F> {
+    lines: Lines,
+    unpacker: Unpacker,
+    samples: Samples<F>,
+    failed: Option<Unusable>,
+}
+
+/// What a feed holds.
+pub struct Samples<F> {
+    /// How many records there were, and of how many a part or all could not be read.
+    pub count: Count,
+    keep: Keep,
+    /// The dates of all moments, in nanoseconds.
+    dates: Vec<i64>,
+    /// In order of their first appearance.
+    drivers: Vec<Driver>,
+    texts: Texts,
+    /// A value was read that no table can be made of.
+    broken: bool,
+    feed: PhantomData<F>,
+}
+
+pub struct Driver {
+    number: String,
+    offsets: Offsets,
+    rows: Packed<7>,
+}
+
+/// The index of a moment's date, then the channels.
+type Row = [i64; 7];
+
+type Table<'a, F> = Box<dyn Iterator<Item = Sample<'a, F>> + 'a>;
+
+impl<F: Feed> Reader<F> {
+    pub fn new(keep: Keep) -> Self {
+        let samples = Samples {
+            count: Count::default(),
+            keep,
+            dates: Vec::new(),
+            drivers: Vec::new(),
+            texts: Texts::default(),
+            broken: false,
+            feed: PhantomData,
+        };
+        Reader { lines: Lines::default(), unpacker: Unpacker::new(), samples, failed: None }
+    }
+
+    pub fn push(&mut self, chunk: &[u8]) {
+        let Reader { lines, unpacker, samples, failed } = self;
+        if failed.is_none() {
+            *failed = lines.push(chunk, |line| samples.read(unpacker, line)).err();
+        }
+    }
+
+    /// Fails where FastF1 fails to make tables of the feed: it has no telemetry and no zero date then,
+    /// whatever the other feed holds.
+    pub fn finish(self) -> Result<Samples<F>, Unusable> {
+        let Reader { lines, samples, failed, .. } = self;
+        failed.map_or(Ok(()), Err)?;
+        lines.finish()?;
+        if samples.broken {
+            return Err(Unusable::new("a channel holds a value that is no number"));
+        }
+        if let Some(driver) = samples.drivers.iter().find(|driver| driver.offsets.samples == 0) {
+            return Err(Unusable::new(format!("car {} is named but has no sample", driver.number)));
+        }
+        Ok(samples)
+    }
+}
+
+impl<F: Feed> Samples<F> {
+    fn read(&mut self, unpacker: &mut Unpacker, line: &str) {
+        let (timestamp, record) = split_timestamp(line);
+        self.count.messages += 1;
+        let read = unpacker.unpack(record).and_then(|json| {
+            let record = serde_json::from_str::<Object<Record<F>>>(json).ok()?;
+            self.record(Timedelta::parse(timestamp), record.get()?)
+        });
+        if read.is_none() {
+            self.count.undecodable += 1;
+        }
+    }
+
+    /// None where a value is missing or not of the shape that FastF1 expects. What came before it stays.
+    fn record(&mut self, time: Option<Timedelta>, record: &Record<F>) -> Option<()> {
+        let Keyed::List(moments) = record.moments.as_ref()? else { return None };
+        for moment in moments {
+            let moment = moment.get()?;
+            let date = moment.date.as_ref()?.text().and_then(Timestamp::parse);
+            // pandas counts in nanoseconds, and wraps around for dates that it has none for, as year 1.
+            let date = date.map_or(NO_DATE, |date| date.0.wrapping_mul(1000));
+            let cars = match moment.cars.as_ref()? {
+                Keyed::Object(cars) => cars,
+                other => {
+                    self.wrong_cars(other)?;
+                    continue;
+                }
+            };
+            for (at, (number, entry)) in cars.iter().enumerate() {
+                let driver = self.driver(number, at);
+                match F::channels(entry.get()?, &mut self.texts) {
+                    Ok(channels) => self.add(driver, date, time, channels),
+                    Err(Flaw::Missing) => {}
+                    Err(Flaw::Shape) => return None,
+                    Err(Flaw::Value) => self.broken = true,
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Cars that are no object: FastF1 takes the first item for a number, and fails when it looks it up.
+    fn wrong_cars(&mut self, cars: &Keyed<Object<F::Entry<'_>>>) -> Option<()> {
+        match cars {
+            Keyed::List(items) if items.is_empty() => return Some(()),
+            Keyed::List(items) => match items.first() {
+                Some(Object::Not(Leaf::Text(number))) => drop(self.driver(number, 0)),
+                Some(Object::Not(Leaf::List { .. } | Leaf::Object { .. }) | Object::Is(_)) | None => {}
+                Some(Object::Not(_)) => self.broken = true,
+            },
+            Keyed::Not(Leaf::Text(text)) => match text.char_indices().nth(1) {
+                None if text.is_empty() => return Some(()),
+                first => drop(self.driver(first.map_or(text, |(end, _)| &text[..end]), 0)),
+            },
+            _ => {}
+        }
+        None
+    }
+
+    /// The index of a driver, who is added where not yet known. `guess` is where to look first.
+    fn driver(&mut self, number: &str, guess: usize) -> usize {
+        if self.drivers.get(guess).is_some_and(|driver| driver.number == number) {
+            return guess;
+        }
+        let known = self.drivers.iter().position(|driver| driver.number == number);
+        known.unwrap_or_else(|| {
+            let number = number.to_owned();
+            self.drivers.push(Driver { number, offsets: Offsets::new(), rows: Packed::new() });
+            self.drivers.len() - 1
+        })
+    }
+
+    fn add(&mut self, driver: usize, date: i64, time: Option<Timedelta>, channels: Channels) {
+        let Some(driver) = self.drivers.get_mut(driver) else { return };
+        driver.offsets.add(date, time.map(|time| time.0.saturating_mul(1000)));
+        if self.keep == Keep::Samples {
+            if self.dates.last() != Some(&date) {
+                self.dates.push(date);
+            }
+            let [a, b, c, d, e, f] = channels;
+            driver.rows.push([self.dates.len() as i64 - 1, a, b, c, d, e, f]);
+        }
+    }
+
+    pub fn offsets(&self) -> Vec<Offsets> {
+        self.drivers.iter().map(|driver| driver.offsets).collect()
+    }
+
+    pub fn find(&self, number: &str) -> Option<&Driver> {
+        self.drivers.iter().find(|driver| driver.number == number)
+    }
+
+    /// A driver's table, in FastF1's order of rows. Who has fewer samples than another one is lined up on
+    /// that; what he lacks has no channels.
+    pub fn table<'a>(
+        &'a self,
+        driver: &'a Driver,
+        zero: Option<Timestamp>,
+    ) -> Result<Table<'a, F>, Unusable> {
+        let sample = move |date: i64, row: Option<Row>, unknown| {
+            let date = (date != NO_DATE).then(|| round(date));
+            Sample {
+                date,
+                time: date.zip(zero).map(|(date, zero)| date - zero),
+                status: row.and_then(|row| self.status(&row)).unwrap_or(unknown),
+                channels: row.map(|[_, channels @ ..]| channels),
+                feed: PhantomData,
+            }
+        };
+        let complete = reference(&self.offsets()).and_then(|index| self.drivers.get(index));
+        let rows = driver.rows.iter();
+        match complete.filter(|complete| complete.offsets.samples > driver.offsets.samples) {
+            None => {
+                let unknown =
+                    if driver.rows.iter().any(|row| self.status(&row).is_some()) { "None" } else { "" };
+                Ok(Box::new(rows.map(move |row| sample(self.date(&row), Some(row), unknown))))
+            }
+            Some(complete) => {
+                let dates =
+                    |driver: &Driver| driver.rows.iter().map(|row| self.date(&row)).collect::<Vec<_>>();
+                let order = outer_merge(&dates(driver), &dates(complete)).ok_or_else(|| {
+                    Unusable::new(format!("too many samples of car {} share their date", driver.number))
+                })?;
+                let rows: Vec<_> = rows.collect();
+                Ok(Box::new(order.into_iter().map(move |(date, origin)| {
+                    let row = origin.and_then(|index| rows.get(index as usize));
+                    sample(date, row.copied(), OFF_TRACK)
+                })))
+            }
+        }
+    }
+
+    fn date(&self, [moment, ..]: &Row) -> i64 {
+        usize::try_from(*moment).ok().and_then(|index| self.dates.get(index)).map_or(NO_DATE, |date| *date)
+    }
+
+    fn status(&self, [_, channels @ ..]: &Row) -> Option<&str> {
+        self.texts.get(*channels.get(F::STATUS?)?)
+    }
+}
+
+/// Nanoseconds since 1970 rounded to milliseconds, halves to even (pandas' `round("ms")`).
+pub fn round(nanoseconds: i64) -> Timestamp {
+    const MILLI: i64 = 1_000_000;
+    let (whole, rest) = (nanoseconds.div_euclid(MILLI), nanoseconds.rem_euclid(MILLI));
+    let up = rest > MILLI / 2 || (rest == MILLI / 2 && whole % 2 != 0);
+    Timestamp((whole + i64::from(up)) * 1000)
+}
