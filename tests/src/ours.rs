@@ -8,11 +8,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use f1_ingest_component::client::Client;
 use f1_ingest_component::fastf1;
+use f1_ingest_component::fastf1::feed::Unusable;
+use f1_ingest_component::fastf1::telemetry::{Car, Keep, Position, Reader, document};
 use f1_ingest_component::options::{Command, Job, parse};
 use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
 use http::{HeaderMap, StatusCode};
 
-use crate::compare::Value;
+use crate::compare::{Agreement, Value, compare};
+use crate::golden;
+use crate::synthetic::recording::{Session, percent_encoded};
 
 /// Answers from recordings, the first that has the URL; what none has is 404.
 pub struct Replay(HashMap<String, (StatusCode, PathBuf)>);
@@ -63,6 +67,23 @@ impl Clock for &Replay {
     }
 }
 
+/// The `telemetry` document of the feeds below a livetiming path, for these drivers, or why there is none.
+pub fn telemetry(replay: &Replay, path: &str, drivers: &[String]) -> Result<Value, String> {
+    let feed = |topic: &str| {
+        let url =
+            percent_encoded(&format!("https://livetiming.formula1.com/static/{path}{topic}.jsonStream"));
+        replay.0.get(&url).map(|(_, file)| fs::read(file).expect("a recorded body")).unwrap_or_default()
+    };
+    let (mut car, mut position) = (Reader::<Car>::new(Keep::Samples), Reader::<Position>::new(Keep::Samples));
+    feed("CarData.z").chunks(64 << 10).for_each(|chunk| car.push(chunk));
+    feed("Position.z").chunks(64 << 10).for_each(|chunk| position.push(chunk));
+    let unusable = |e: Unusable| e.to_string();
+    let (car, position) = (car.finish().map_err(unusable)?, position.finish().map_err(unusable)?);
+    let pieces: Result<Vec<_>, _> = document(&car, &position, drivers).collect();
+    serde_json::from_slice(&pieces.map_err(unusable)?.concat())
+        .map_err(|e| format!("the document is no JSON: {e}"))
+}
+
 /// The `fastf1` document of a session, or why there is none.
 pub fn fastf1(replay: &Replay, season: i32, round: i64, session: &str) -> Result<Value, String> {
     let job = job(season, round, session);
@@ -91,4 +112,20 @@ fn job(season: i32, round: i64, session: &str) -> Job {
         Ok(Command::Ingest(job)) => *job,
         other => panic!("{other:?}"),
     }
+}
+
+/// Our documents of a recording beside FastF1's in its golden file, by name.
+pub fn beside(
+    folder: &Path,
+    session: &Session,
+    golden: &Value,
+) -> Vec<(&'static str, Result<Agreement, String>)> {
+    let replay = Replay::of(&[folder]);
+    let tables = fastf1(&replay, session.season, session.round, &session.name);
+    let mut agreements = vec![("fastf1", tables.map(|ours| compare(golden.get("fastf1"), &ours)))];
+    if golden.get("telemetry") != &Value::Null {
+        let ours = telemetry(&replay, &session.path, &golden::drivers(golden));
+        agreements.push(("telemetry", ours.map(|ours| compare(golden.get("telemetry"), &ours))));
+    }
+    agreements
 }

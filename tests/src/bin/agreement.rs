@@ -1,4 +1,4 @@
-//! Prints how far our `fastf1` documents of recorded sessions agree with FastF1's:
+//! Prints how far our documents of recorded sessions agree with FastF1's:
 //!
 //!     agreement RECORDINGS GOLDEN [NAME...]
 //!
@@ -7,8 +7,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use f1_ingest_tests::compare::compare;
-use f1_ingest_tests::ours::{self, Replay};
+use f1_ingest_tests::ours;
 use f1_ingest_tests::{golden, synthetic::recording};
 
 fn main() -> ExitCode {
@@ -23,16 +22,16 @@ fn main() -> ExitCode {
         let folder = Path::new(recordings).join(&name);
         let session = recording::read(&folder);
         let golden = golden::read(Path::new(golden), &name);
-        let ours = ours::fastf1(&Replay::of(&[&folder]), session.season, session.round, &session.name);
-        match ours {
-            Ok(ours) => {
-                let agreement = compare(golden.get("fastf1"), &ours);
-                complete &= agreement.is_complete();
-                println!("{name}: {agreement}");
-            }
-            Err(why) => {
-                complete = false;
-                println!("{name}: {why}");
+        for (document, agreement) in ours::beside(&folder, &session, &golden) {
+            match agreement {
+                Ok(agreement) => {
+                    complete &= agreement.is_complete();
+                    println!("{name} {document}: {agreement}");
+                }
+                Err(why) => {
+                    complete = false;
+                    println!("{name} {document}: {why}");
+                }
             }
         }
     }

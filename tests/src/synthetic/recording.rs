@@ -158,7 +158,8 @@ impl Recording {
     }
 }
 
-fn percent_encoded(url: &str) -> String {
+/// A URL as it goes over the wire.
+pub fn percent_encoded(url: &str) -> String {
     let mut encoded = String::new();
     for byte in url.bytes() {
         match byte {
