@@ -109,7 +109,7 @@ impl Livetiming {
         topics: &[&'static str],
     ) -> Result<Feeds> {
         let mut refused = None;
-        for path in self.paths(client, session).await? {
+        for path in self.paths(client, session).await {
             let fetch = async |topic: &'static str| {
                 (topic, self.get(client, &format!("{path}{topic}.jsonStream")).await)
             };
@@ -129,22 +129,15 @@ impl Livetiming {
     }
 
     /// Where a session may lie, best guess first: where the season's index says, and where FastF1 looks.
-    async fn paths<R: Transport + Clock>(
-        &self,
-        client: &Client<R>,
-        session: &Session,
-    ) -> Result<Vec<String>> {
-        let indexed = match self.index(client, session.season).await {
-            Ok(body) => index::path(&body, session).unwrap_or_else(|error| {
-                client.log.warn(&error.message);
-                None
-            }),
-            Err(error) if is_gap(error.kind) => None,
-            Err(error) => return Err(error),
-        };
+    async fn paths<R: Transport + Clock>(&self, client: &Client<R>, session: &Session) -> Vec<String> {
+        let index = self.index(client, session.season).await;
+        let indexed = index.and_then(|body| index::path(&body, session)).unwrap_or_else(|error| {
+            client.log.info(&format!("livetiming has no index of {}: {error}", session.season));
+            None
+        });
         let mut paths: Vec<String> = indexed.into_iter().chain([built_path(session)]).collect();
         paths.dedup();
-        Ok(paths)
+        paths
     }
 
     /// What it means that no topic came. 403 is what a file that is not there gets, too: a file that is

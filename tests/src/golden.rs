@@ -25,9 +25,9 @@ pub fn read(folder: &Path, name: &str) -> Value {
     serde_json::from_str(&text).expect("a golden file is JSON")
 }
 
-/// Has FastF1 load the sessions in `recordings` and writes golden files of them into `out`. False, said
-/// on stderr, where there is no Python with FastF1: `$F1_FASTF1_PYTHON`, else the one of `tests/run`.
-pub fn make(recordings: &Path, out: &Path) -> bool {
+/// A Python that has FastF1: `$F1_FASTF1_PYTHON`, else the one of `tests/run`. None, said on stderr, where
+/// there is none.
+pub fn python() -> Option<PathBuf> {
     let python = std::env::var_os("F1_FASTF1_PYTHON")
         .map_or_else(|| root().join("target/python/bin/python"), PathBuf::from);
     let has_fastf1 = Command::new(&python)
@@ -37,10 +37,27 @@ pub fn make(recordings: &Path, out: &Path) -> bool {
         .is_ok_and(|status| status.success());
     if !has_fastf1 {
         eprintln!("skipped: no FastF1 3.9.0 at {}; tests/run installs it", python.display());
-        return false;
+        return None;
     }
+    Some(python)
+}
+
+/// Has FastF1 load the sessions in `recordings` and writes golden files of them into `out`. False where there
+/// is no Python with FastF1.
+pub fn make(recordings: &Path, out: &Path) -> bool {
+    let Some(python) = python() else { return false };
     let script = folder().join("make.py");
     let output = Command::new(python).arg(script).arg(recordings).arg(out).output().expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     true
+}
+
+/// The numbers of the drivers in a golden file's results.
+pub fn drivers(golden: &Value) -> Vec<String> {
+    let Value::List(rows) = golden.get("fastf1").get("results") else { return Vec::new() };
+    let number = |row: &Value| match row.get("DriverNumber") {
+        Value::Text(number) => Some(number.clone()),
+        _ => None,
+    };
+    rows.iter().filter_map(number).collect()
 }

@@ -87,6 +87,10 @@ impl Plan {
             7 if season >= 2023 => Kind::SprintQualifying,
             _ => Kind::Practice,
         };
+        let missing: &[&str] = if dice.one_in(3) { *dice.pick(&GAPS) } else { &[] };
+        let empty: &[&str] = if dice.one_in(8) { *dice.pick(&GAPS) } else { &[] };
+        // Without any list of drivers FastF1's order of them is a set's: no two runs agree.
+        let nobody = missing.contains(&"DriverList") || empty.contains(&"DriverList");
         Plan {
             seed,
             kind,
@@ -99,9 +103,9 @@ impl Plan {
             rain: dice.one_in(3),
             telemetry_hz: if dice.one_in(5) { 1 } else { 0 },
             quirks: !dice.one_in(4),
-            results: !dice.one_in(4),
-            missing: if dice.one_in(3) { *dice.pick(&GAPS) } else { &[] },
-            empty: if dice.one_in(8) { *dice.pick(&GAPS) } else { &[] },
+            results: nobody || !dice.one_in(4),
+            missing,
+            empty,
         }
     }
 }

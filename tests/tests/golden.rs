@@ -1,8 +1,8 @@
 //! The synthetic sessions, their golden files, the real FastF1 and ours: do they agree?
 
 use f1_ingest_tests::compare::{Value, compare};
-use f1_ingest_tests::golden;
 use f1_ingest_tests::synthetic::{CATALOGUE, Plan, recording};
+use f1_ingest_tests::{golden, ours};
 
 #[test]
 fn golden_files_are_of_the_sessions_that_the_generator_makes() {
@@ -61,4 +61,22 @@ fn fastf1_loads_whatever_session_a_seed_gives() {
             );
         }
     }
+}
+
+#[test]
+fn our_tables_are_fastf1s_cell_for_cell() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut differing = Vec::new();
+    for (name, plan) in CATALOGUE {
+        let folder = folder.path().join(name);
+        let session = recording::write(plan, &folder).expect("a recording");
+        for (document, agreement) in ours::beside(&folder, &session, &golden::read(&golden::folder(), name)) {
+            let agreement = agreement.unwrap_or_else(|why| panic!("{name} {document}: {why}"));
+            eprintln!("{name} {document}: {agreement}");
+            if !agreement.is_complete() {
+                differing.push(format!("{name} {document}"));
+            }
+        }
+    }
+    assert!(differing.is_empty(), "{differing:?}");
 }

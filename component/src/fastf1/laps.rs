@@ -5,6 +5,7 @@ mod accuracy;
 mod build;
 mod first_lap;
 mod retired;
+mod stacked;
 
 use super::feed::{Count, Unusable};
 use super::lap::Lap;

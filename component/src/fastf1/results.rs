@@ -328,3 +328,6 @@ impl Row for &ResultRow {
         .into_iter()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,11 @@ impl Tyres {
         self.drivers.iter().find(|(number, _)| **number == *driver).map_or(&[], |(_, tyres)| tyres)
     }
 
+    /// Whether every message says if the tyres are new.
+    pub fn all_say_new(&self) -> bool {
+        self.drivers.iter().flat_map(|(_, tyres)| tyres).all(|tyre| tyre.new.is_some())
+    }
+
     fn take(
         &mut self,
         driver: &str,

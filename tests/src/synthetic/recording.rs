@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::feeds::telemetry::{self, Channel};
@@ -16,13 +17,14 @@ const LIVETIMING: &str = "https://livetiming.formula1.com/static/";
 const SCHEDULE: &str = "https://raw.githubusercontent.com/theOehrly/f1schedule/master/";
 const JOLPICA: &str = "https://api.jolpi.ca/ergast/f1/";
 
-/// What to ask for to get the session of a recording.
-#[derive(Debug, Clone)]
+/// What to ask for to get the session of a recording: its `session.json`.
+#[derive(Debug, Clone, Deserialize)]
 pub struct Session {
     pub season: i32,
     pub round: i64,
     /// `FP1`, `Q`, `SQ`, `SS`, `S` or `R`.
-    pub name: &'static str,
+    #[serde(rename = "session")]
+    pub name: String,
     /// livetiming's path below `static/`.
     pub path: String,
     /// SHA-256 of all that was written, in hex; of telemetry before it was compressed.
@@ -85,19 +87,34 @@ pub fn write(plan: &Plan, folder: &Path) -> io::Result<Session> {
             Kind::SprintQualifying => "SQ",
             Kind::Sprint => "S",
             Kind::Race => "R",
-        },
+        }
+        .to_owned(),
         path: weekend.path(),
         digest,
     };
     let about = Json::with([
         ("season", session.season.into()),
         ("round", session.round.into()),
-        ("session", session.name.into()),
+        ("session", session.name.as_str().into()),
         ("path", session.path.as_str().into()),
         ("digest", session.digest.as_str().into()),
     ]);
     fs::write(folder.join("session.json"), format!("{about}\n"))?;
     Ok(session)
+}
+
+/// Reads the `session.json` of a recording.
+pub fn read(folder: &Path) -> Session {
+    let text = fs::read(folder.join("session.json")).expect("a recording of ours has a session.json");
+    serde_json::from_slice(&text).expect("it is JSON")
+}
+
+/// The recordings in a folder.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder of recordings").flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
 }
 
 struct Recording {
@@ -141,7 +158,8 @@ impl Recording {
     }
 }
 
-fn percent_encoded(url: &str) -> String {
+/// A URL as it goes over the wire.
+pub fn percent_encoded(url: &str) -> String {
     let mut encoded = String::new();
     for byte in url.bytes() {
         match byte {

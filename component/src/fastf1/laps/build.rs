@@ -11,7 +11,7 @@ use super::super::text::Text;
 use super::super::time::Timedelta;
 use super::super::timing::{Reading, TimedLap, Timing};
 use super::super::track_status::TrackStatus;
-use super::{Driver, accuracy};
+use super::{Driver, accuracy, stacked};
 
 /// What the laps of a session depend on besides timing and tyres.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ impl Session<'_> {
             timing.drivers.iter().flat_map(|driver| &driver.laps).filter_map(|lap| lap.time).min();
 
         let mut laps = Vec::new();
-        let mut all_tyred: Vec<TyredLap> = Vec::new();
+        let mut stacked = stacked::Tyres::default();
         for driver in self.drivers {
             let timed = timing.drivers.iter().find(|timed| *timed.number == *driver.number);
             let mut timed = timed.map_or(Vec::new(), |timed| timed.laps.clone());
@@ -63,17 +63,13 @@ impl Session<'_> {
             for (number, ((lap, start), age)) in (1..).zip(tyred.iter().zip(starts).zip(ages)) {
                 laps.push(lap.row(&names, f64::from(number), start, age));
             }
-            all_tyred.extend(tyred);
+            let fitted: Vec<Option<&Tyre>> = tyred.iter().map(|lap| lap.tyre.as_ref()).collect();
+            stacked.push(&fitted, tyres.all_say_new());
         }
         if laps.is_empty() {
             return Err(Unusable::new("no driver has one"));
         }
-        Text::cast(laps.iter_mut().map(|lap| &mut lap.compound));
-        // pandas makes true of a missing value, but not where the whole column is missing.
-        let mut tyres = all_tyred.iter().filter_map(|lap| lap.tyre.as_ref());
-        if tyres.all(|tyre| tyre.new.is_none()) {
-            laps.iter_mut().for_each(|lap| lap.fresh_tyre = false);
-        }
+        stacked.fill(&mut laps);
         self.add_positions(&mut laps);
         add_track_status(&mut laps, track_status, warnings);
         laps.chunk_by_mut(|a, b| a.driver_number == b.driver_number).for_each(fill_speeds);
@@ -285,10 +281,9 @@ impl TyredLap {
             sector_session_times: timed.sector_session_times,
             speeds: Speeds { i1, i2, fl, st },
             is_personal_best: Some(timed.is_personal_best),
-            compound: self.tyre.as_ref().map_or(Text::NaN, |tyre| tyre.compound.clone().into()),
+            compound: Text::NaN,
             tyre_life,
-            // Python takes NaN for true and None for false.
-            fresh_tyre: self.tyre.as_ref().is_none_or(|tyre| tyre.new.unwrap_or(false)),
+            fresh_tyre: false,
             team,
             lap_start_time: start,
             lap_start_date: None,

@@ -1,0 +1,254 @@
+//! Which upstream is asked for what, in which order, and what comes of its answers.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use f1_ingest_component::client::Client;
+use f1_ingest_component::document::Document;
+use f1_ingest_component::error::{Error, Kind};
+use f1_ingest_component::fastf1;
+use f1_ingest_component::options::{Command, Job, parse};
+use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use http::{HeaderMap, StatusCode};
+
+const SCHEDULE: &str = "https://schedule.example/";
+const OFFICIAL: &str = "https://official.example/static/";
+const MIRROR: &str = "https://mirror.example/static/";
+const JOLPICA: &str = "https://jolpica.example/ergast/f1/";
+const RACE: &str = "2024/2024-03-03_Northern_Grand_Prix/2024-03-03_Race/";
+
+/// Upstreams: what begins with a key is answered with its status and body, the longest key wins; all else
+/// is 404. Remembers each URL, marked where the token came along.
+struct Upstreams {
+    answers: BTreeMap<String, (u16, String)>,
+    asked: RefCell<Vec<String>>,
+    now: DateTime<Utc>,
+}
+
+impl Upstreams {
+    fn new(now: &str, answers: &[(&str, &str, u16, &str)]) -> Upstreams {
+        let answer = |(base, path, status, body): &(&str, &str, u16, &str)| {
+            (format!("{base}{path}"), (*status, (*body).to_owned()))
+        };
+        let now = DateTime::parse_from_rfc3339(now).expect("an instant").to_utc();
+        Upstreams { answers: answers.iter().map(answer).collect(), asked: RefCell::default(), now }
+    }
+
+    fn fetch(&self, arguments: &[&str]) -> Result<Document, Error> {
+        self.fetch_with(arguments, Some("secret"))
+    }
+
+    fn fetch_with(&self, arguments: &[&str], token: Option<&str>) -> Result<Document, Error> {
+        let job = job(arguments, token);
+        pollster::block_on(fastf1::fetch(&Client::new(self, &job), &job))
+    }
+
+    fn asked(&self, base: &str) -> Vec<String> {
+        let asked = self.asked.borrow();
+        asked.iter().filter_map(|url| url.strip_prefix(base)).map(str::to_owned).collect()
+    }
+}
+
+impl Transport for &Upstreams {
+    async fn send(&self, request: &Request<'_>) -> Result<Response, SendError> {
+        let url = request.url.to_string();
+        let token = request.headers.get("authorization").map(|token| token.to_str().expect("text"));
+        let mark = if token == Some("Bearer secret") { " +token" } else { "" };
+        self.asked.borrow_mut().push(format!("{url}{mark}"));
+        let answer = self.answers.iter().rev().find(|(key, _)| url.starts_with(*key));
+        let (status, body) =
+            answer.map_or((404, "Not Found"), |(_, (status, body))| (*status, body.as_str()));
+        let status = StatusCode::from_u16(status).expect("a status");
+        Ok(Response { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+    }
+}
+
+impl Clock for &Upstreams {
+    fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
+    }
+    async fn sleep(&self, _: Duration) {}
+    fn random(&self) -> u64 {
+        0
+    }
+}
+
+fn job(arguments: &[&str], token: Option<&str>) -> Job {
+    let (results, official) = (format!("{JOLPICA}current/last/results.json"), OFFICIAL);
+    let base = ["--bucket", "lake", "--dry-run", "--include-fastf1", "--requests-per-second", "0"];
+    let urls = ["--schedule-url", SCHEDULE, "--livetiming-url", official, "--livetiming-mirror-url", MIRROR];
+    let arguments: Vec<String> = base
+        .iter()
+        .chain(&urls)
+        .chain(&["--jolpica-url", &results])
+        .chain(arguments)
+        .map(|a| a.to_string())
+        .collect();
+    match parse(&arguments, |name| token.filter(|_| name == "F1TV_TOKEN").map(str::to_owned)) {
+        Ok(Command::Ingest(job)) => *job,
+        other => panic!("{other:?}"),
+    }
+}
+
+const SCHEDULE_2024: &str = r#"{"round_number": {"0": 1}, "country": {"0": "Northland"}, "location": {"0": "North"},
+    "official_event_name": {"0": "NORTHERN"}, "event_name": {"0": "Northern Grand Prix"},
+    "event_date": {"0": "2024-03-03T17:00:00"}, "event_format": {"0": "conventional"}, "gmt_offset": {"0": "+03:00"},
+    "session1": {"0": "Practice 1"}, "session1_date": {"0": "2024-03-01T12:00:00"},
+    "session5": {"0": "Race"}, "session5_date": {"0": "2024-03-03T15:00:00"}, "f1_api_support": {"0": true}}"#;
+
+const INDEX_2024: &str = r#"{"Year": 2024, "Meetings": [{"Number": 1, "Name": "Northern Grand Prix", "Location": "North",
+    "Sessions": [{"Key": 4, "Name": "Practice 1", "StartDate": "2024-03-01T12:00:00", "GmtOffset": "03:00:00"},
+    {"Key": 5, "Name": "Sprint Qualifying", "StartDate": "2024-03-02T12:00:00", "GmtOffset": "03:00:00"},
+    {"Key": 7, "Name": "Race", "StartDate": "2024-03-03T15:00:00", "GmtOffset": "03:00:00", "Path": "2024/north/race/"}]}]}"#;
+
+const RACES_2024: &str = r#"{"MRData": {"RaceTable": {"Races": [{"round": "1", "raceName": "Northern Grand Prix",
+    "date": "2024-03-03", "time": "12:00:00Z"}]}}}"#;
+
+const DRIVERS: &str = "00:00:01.000{\"44\": {\"RacingNumber\": \"44\", \"Tla\": \"HAM\"}}\r\n";
+
+const RESULTS: &str = r#"{"MRData": {"RaceTable": {"Races": [{"Results": [{"number": "44", "position": "1",
+    "positionText": "1", "grid": "2", "status": "Finished", "points": "25", "laps": "50",
+    "Driver": {"driverId": "hamilton", "code": "HAM", "givenName": "L", "familyName": "H"},
+    "Constructor": {"constructorId": "mercedes", "name": "Mercedes"}}]}]}}}"#;
+
+const LATER: &str = "2024-06-01T12:00:00Z";
+
+#[test]
+fn schedules_are_asked_in_fastf1s_order() {
+    let schedules = [
+        (SCHEDULE, "schedule_2024.json", SCHEDULE_2024),
+        (OFFICIAL, "2024/Index.json", INDEX_2024),
+        (JOLPICA, "2024.json", RACES_2024),
+    ];
+    for missing in 0..3 {
+        let mut answers = vec![(OFFICIAL, "2024/2024-03-03_Northern", 200, DRIVERS)];
+        answers.push((OFFICIAL, "2024/north/race/", 200, DRIVERS));
+        answers.extend(schedules[missing..].iter().map(|(base, path, body)| (*base, *path, 200, *body)));
+        let upstreams = Upstreams::new(LATER, &answers);
+        let document = upstreams.fetch(&[]).expect("one of the schedules is there");
+        assert_eq!(document.metadata[..2], [("season", "2024".into()), ("round", "1".into())]);
+        let asked = |base, path: &str| upstreams.asked(base).iter().any(|asked| asked.starts_with(path));
+        assert_eq!(asked(JOLPICA, "2024.json"), missing == 2, "{missing} are missing");
+        let folder = if missing < 2 { "2024/north/race/DriverList" } else { RACE };
+        assert!(asked(OFFICIAL, folder), "{:?}", upstreams.asked(OFFICIAL));
+    }
+    let error = Upstreams::new(LATER, &[(SCHEDULE, "", 503, "")]).fetch(&[]).expect_err("nothing is there");
+    assert_eq!(error.kind, Kind::Unavailable(503), "{error}");
+}
+
+#[test]
+fn before_a_seasons_first_race_it_is_the_last_one_of_the_year_before() {
+    let schedule = SCHEDULE_2024.replace("2024-", "2023-");
+    let answers = [
+        (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024),
+        (SCHEDULE, "schedule_2023.json", 200, schedule.as_str()),
+        (OFFICIAL, "2023/2023-03-03_Northern_Grand_Prix/2023-03-03_Race/", 200, DRIVERS),
+    ];
+    for now in ["2024-01-01T12:00:00Z", "2024-03-03T00:00:00Z"] {
+        let document = Upstreams::new(now, &answers).fetch(&[]).expect("2023 had a race");
+        assert_eq!(document.metadata[0].1, "2023");
+    }
+    // Nobody has a schedule of a year that has just begun.
+    let document = Upstreams::new("2024-01-01T00:00:01Z", &answers[1..]).fetch(&[]).expect("2023 had a race");
+    assert_eq!(document.metadata[0].1, "2023");
+    let document =
+        Upstreams::new(LATER, &answers).fetch(&["--as-of", "2024-02-01"]).expect("2023 had a race");
+    assert_eq!(document.metadata[0].1, "2023");
+    let error = Upstreams::new("2024-02-01T00:00:00Z", &answers).fetch(&["--season", "2024"]);
+    assert_eq!(error.expect_err("it has not begun").kind, Kind::NotPublished);
+}
+
+#[test]
+fn the_mirror_is_asked_for_what_the_official_host_refuses_and_never_sees_the_token() {
+    for status in [400, 401, 403, 404, 500] {
+        let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
+        let mirror = (MIRROR, "2024/2024-03-03_Northern", 200, DRIVERS);
+        let upstreams = Upstreams::new(LATER, &[schedule, (OFFICIAL, "", status, ""), mirror]);
+        let document = upstreams.fetch(&[]).expect("the mirror has it");
+        assert!(document.body.starts_with(b"{\"laps\":"), "{status}");
+        assert!(upstreams.asked(OFFICIAL).contains(&format!("{RACE}DriverList.jsonStream +token")));
+        assert!(upstreams.asked(MIRROR).contains(&format!("{RACE}DriverList.jsonStream")));
+        let asked = upstreams.asked.borrow();
+        assert!(asked.iter().all(|url| url.starts_with(OFFICIAL) == url.ends_with("+token")), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_block_is_told_from_a_gap_by_a_file_that_is_known_to_be_there() {
+    let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
+    let fetch = |now, answers: &[(&str, &str, u16, &str)], token| {
+        Upstreams::new(now, answers).fetch_with(&[], token).expect_err("there is nothing")
+    };
+    let (race_day, refused) = ("2024-03-03T12:30:00Z", (OFFICIAL, "", 403, "<Code>AccessDenied</Code>"));
+    let known = (OFFICIAL, "2023/Index.json", 200, "{}");
+    assert_eq!(fetch(race_day, &[schedule, refused], Some("secret")).kind, Kind::Blocked);
+    assert_eq!(fetch(race_day, &[schedule, refused, known], Some("secret")).kind, Kind::NotPublished);
+    assert_eq!(fetch(LATER, &[schedule, refused, known], Some("secret")).kind, Kind::NotFound);
+    assert_eq!(fetch(race_day, &[schedule], None).kind, Kind::NotPublished);
+
+    let error = fetch(LATER, &[schedule, refused], None);
+    assert!(error.message.contains("F1TV_TOKEN"), "{error}");
+    let sign_in = (OFFICIAL, "", 401, "");
+    let error = fetch(LATER, &[schedule, sign_in], None);
+    assert_eq!(error.kind, Kind::SignIn);
+    assert!(error.message.contains("set F1TV_TOKEN") && error.message.contains(OFFICIAL), "{error}");
+    let error = fetch(LATER, &[schedule, sign_in], Some("secret"));
+    assert!(error.message.contains("F1TV_TOKEN is not accepted"), "{error}");
+    assert!(!error.message.contains("secret"), "{error}");
+}
+
+#[test]
+fn what_is_missing_is_null_and_said() {
+    let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
+    let results = (JOLPICA, "2024/1/results.json", 200, RESULTS);
+    let upstreams = Upstreams::new(LATER, &[schedule, results]);
+    let document = upstreams.fetch(&[]).expect("Jolpica has the results");
+    let body = String::from_utf8(document.body).expect("JSON is UTF-8");
+    assert!(body.starts_with(r#"{"laps":null,"weather":null,"results":[{"DriverNumber":"44""#), "{body}");
+    let warnings = document.warnings.join("\n");
+    assert!(
+        warnings.contains("livetiming has nothing of 2024 round 1, Northern Grand Prix, Race"),
+        "{warnings}"
+    );
+
+    let drivers = format!("{RACE}DriverList");
+    let answers = [schedule, results, (OFFICIAL, drivers.as_str(), 200, DRIVERS)];
+    let document = Upstreams::new(LATER, &answers).fetch(&[]).expect("the drivers are there");
+    let warnings = document.warnings.join("\n");
+    for topic in ["TimingData", "WeatherData", "CarData.z"] {
+        assert!(warnings.contains(&format!("{topic} is missing: ")), "{topic}: {warnings}");
+    }
+    assert!(!warnings.contains("DriverList is missing"), "{warnings}");
+}
+
+#[test]
+fn what_may_come_later_is_not_stored_without() {
+    let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
+    let drivers = format!("{RACE}DriverList");
+    let feed = (OFFICIAL, drivers.as_str(), 200, DRIVERS);
+    let timing = format!("{RACE}TimingData");
+    let broken = (OFFICIAL, timing.as_str(), 503, "");
+    let error = Upstreams::new(LATER, &[schedule, feed, broken]).fetch(&[]).expect_err("TimingData may come");
+    assert_eq!(error.kind, Kind::Unavailable(503));
+    for (status, body, kind) in [
+        (503, "", Kind::Unavailable(503)),
+        (429, "", Kind::RateLimited(None)),
+        (200, "<html>", Kind::NotJson),
+    ] {
+        let results = (JOLPICA, "2024/1/results.json", status, body);
+        let error =
+            Upstreams::new(LATER, &[schedule, feed, results]).fetch(&[]).expect_err("results may come");
+        assert_eq!(error.kind, kind, "{error}");
+    }
+}
+
+#[test]
+fn the_token_shows_nowhere() {
+    let job = job(&[], Some("secret"));
+    assert!(!format!("{job:?}").contains("secret"));
+}

@@ -1,0 +1,131 @@
+//! Our own documents of a recorded session, made by the component's library without a network.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use f1_ingest_component::client::Client;
+use f1_ingest_component::fastf1;
+use f1_ingest_component::fastf1::feed::Unusable;
+use f1_ingest_component::fastf1::telemetry::{Car, Keep, Position, Reader, document};
+use f1_ingest_component::options::{Command, Job, parse};
+use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use http::{HeaderMap, StatusCode};
+
+use crate::compare::{Agreement, Value, compare};
+use crate::golden;
+use crate::synthetic::recording::{Session, percent_encoded};
+
+/// Answers from recordings, the first that has the URL; what none has is 404.
+pub struct Replay(HashMap<String, (StatusCode, PathBuf)>);
+
+impl Replay {
+    /// Reads the indexes of these recording folders.
+    pub fn of(folders: &[&Path]) -> Replay {
+        let mut files = HashMap::new();
+        for folder in folders {
+            let index = fs::read(folder.join("index.json")).expect("a recording has an index");
+            let index: HashMap<String, serde_json::Value> =
+                serde_json::from_slice(&index).expect("an index is JSON");
+            for (url, entry) in index {
+                let status =
+                    entry["status"].as_u64().and_then(|status| StatusCode::from_u16(status as u16).ok());
+                let file = folder.join(entry["file"].as_str().expect("an entry has a file"));
+                files.entry(url).or_insert((status.expect("an entry has a status"), file));
+            }
+        }
+        Replay(files)
+    }
+}
+
+impl Transport for &Replay {
+    async fn send(&self, request: &Request<'_>) -> Result<Response, SendError> {
+        let (status, body) = match self.0.get(&request.url.to_string()) {
+            Some((status, file)) => (*status, fs::read(file).expect("a recorded body")),
+            None => (StatusCode::NOT_FOUND, b"Not Found".to_vec()),
+        };
+        Ok(Response { status, headers: HeaderMap::new(), body })
+    }
+}
+
+/// A clock that stands still: nothing waits.
+impl Clock for &Replay {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_521_600, 0).expect("November 2026")
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn sleep(&self, _: Duration) {}
+
+    fn random(&self) -> u64 {
+        0
+    }
+}
+
+/// The `telemetry` document of the feeds below a livetiming path, for these drivers, or why there is none.
+pub fn telemetry(replay: &Replay, path: &str, drivers: &[String]) -> Result<Value, String> {
+    let feed = |topic: &str| {
+        let url =
+            percent_encoded(&format!("https://livetiming.formula1.com/static/{path}{topic}.jsonStream"));
+        replay.0.get(&url).map(|(_, file)| fs::read(file).expect("a recorded body")).unwrap_or_default()
+    };
+    let (mut car, mut position) = (Reader::<Car>::new(Keep::Samples), Reader::<Position>::new(Keep::Samples));
+    feed("CarData.z").chunks(64 << 10).for_each(|chunk| car.push(chunk));
+    feed("Position.z").chunks(64 << 10).for_each(|chunk| position.push(chunk));
+    let unusable = |e: Unusable| e.to_string();
+    let (car, position) = (car.finish().map_err(unusable)?, position.finish().map_err(unusable)?);
+    let pieces: Result<Vec<_>, _> = document(&car, &position, drivers).collect();
+    serde_json::from_slice(&pieces.map_err(unusable)?.concat())
+        .map_err(|e| format!("the document is no JSON: {e}"))
+}
+
+/// The `fastf1` document of a session, or why there is none.
+pub fn fastf1(replay: &Replay, season: i32, round: i64, session: &str) -> Result<Value, String> {
+    let job = job(season, round, session);
+    let document =
+        pollster::block_on(fastf1::fetch(&Client::new(replay, &job), &job)).map_err(|e| e.message)?;
+    serde_json::from_slice(&document.body).map_err(|e| format!("the document is no JSON: {e}"))
+}
+
+fn job(season: i32, round: i64, session: &str) -> Job {
+    let (season, round) = (season.to_string(), round.to_string());
+    let arguments = [
+        "--bucket",
+        "lake",
+        "--dry-run",
+        "--include-fastf1",
+        "--requests-per-second",
+        "0",
+        "--season",
+        &season,
+        "--round",
+        &round,
+        "--session",
+        session,
+    ];
+    match parse(&arguments.map(str::to_owned), |_| None) {
+        Ok(Command::Ingest(job)) => *job,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Our documents of a recording beside FastF1's in its golden file, by name.
+pub fn beside(
+    folder: &Path,
+    session: &Session,
+    golden: &Value,
+) -> Vec<(&'static str, Result<Agreement, String>)> {
+    let replay = Replay::of(&[folder]);
+    let tables = fastf1(&replay, session.season, session.round, &session.name);
+    let mut agreements = vec![("fastf1", tables.map(|ours| compare(golden.get("fastf1"), &ours)))];
+    if golden.get("telemetry") != &Value::Null {
+        let ours = telemetry(&replay, &session.path, &golden::drivers(golden));
+        agreements.push(("telemetry", ours.map(|ours| compare(golden.get("telemetry"), &ours))));
+    }
+    agreements
+}
