@@ -81,10 +81,53 @@ impl Unpacker {
             let status = self.inflate.decompress_vec(input, &mut self.json, FlushDecompress::None).ok()?;
             let stuck = before == (self.inflate.total_in(), self.json.len());
             match status {
+                _ if self.json.len() > LONGEST => return None,
                 Status::StreamEnd => return Some(()),
-                _ if stuck || self.json.len() > LONGEST => return None,
+                _ if stuck => return None,
                 _ => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unpack(record: &str) -> Option<String> {
+        Unpacker::new().unpack(record).map(str::to_owned)
+    }
+
+    /// `{"a":1}`, deflated; every other form of it as Python takes it.
+    #[test]
+    fn is_as_lenient_as_python() {
+        let object = Some("{\"a\":1}".to_owned());
+        for record in [
+            "{\"a\":1}",
+            "\"q1ZKVLIyrAUA\"",
+            "q1ZKVLIyrAUA",
+            "\"\"q1ZK VLIy*=rAUA\"",
+            "\"q1ZKVLIyrAUAAA==\"",
+            "\"q1ZKVLIyrAUAAA==/not read\"",
+            "\"q1ZKVLIyrAUAAB==\"",
+        ] {
+            assert_eq!(unpack(record), object, "{record}");
+        }
+        for record in
+            ["", "\"", "\"q1ZKVLIyrAU\"", "\"q1ZKVLIy\"", "\"q1ZKVLIyrAUAA\"", "\"é1ZKVLIyrAUA\"", "\"AwA=\""]
+        {
+            assert_eq!(unpack(record), None, "{record}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_inflates_without_end_is_none() {
+        let bomb = {
+            use std::io::Write;
+            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+            deflate.write_all(&vec![b'{'; 2 * LONGEST]).expect("a vector takes everything");
+            deflate.finish().expect("a vector takes everything")
+        };
+        assert!(unpack(&BASE64.encode(bomb)).is_none());
     }
 }
