@@ -93,9 +93,10 @@ impl<F: Feed> Default for Moment<'_, F> {
 
 impl<'a, F: Feed> Fields<'a> for Record<'a, F> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            _ if key == F::MOMENTS => self.moments = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
+        if key == F::MOMENTS {
+            self.moments = Some(map.next_value()?);
+        } else {
+            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }
@@ -103,10 +104,12 @@ impl<'a, F: Feed> Fields<'a> for Record<'a, F> {
 
 impl<'a, F: Feed> Fields<'a> for Moment<'a, F> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            _ if key == F::DATE => self.date = Some(map.next_value()?),
-            _ if key == F::CARS => self.cars = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
+        if key == F::DATE {
+            self.date = Some(map.next_value()?);
+        } else if key == F::CARS {
+            self.cars = Some(map.next_value()?);
+        } else {
+            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }
