@@ -9,13 +9,14 @@ use crate::options::Job;
 use crate::report::{Failure, Report, Stored};
 use crate::runtime::{Clock, Transport};
 use crate::s3::Store;
-use crate::{jolpica, mock};
+use crate::{fastf1, jolpica, mock};
 
 /// Where a document comes from; the name is a segment of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Mock,
     Jolpica,
+    Fastf1,
 }
 
 impl Source {
@@ -23,6 +24,7 @@ impl Source {
         match self {
             Source::Mock => "mock",
             Source::Jolpica => "jolpica",
+            Source::Fastf1 => "fastf1",
         }
     }
 }
@@ -34,7 +36,7 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     let mut report = Report::default();
     let mut pending = sources(job);
     for attempt in 1..=job.attempts {
-        report.failed.clear();
+        report.failed.retain(|failure| pending.iter().all(|source| source.name() != failure.source));
         for source in std::mem::take(&mut pending) {
             match fetch_and_store(source, job, &client, &store, &mut report.warnings).await {
                 Ok(stored) => report.stored.extend(stored),
@@ -60,6 +62,7 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
 fn sources(job: &Job) -> Vec<Source> {
     match job.mock_file {
         Some(_) => vec![Source::Mock],
+        None if job.include_fastf1 => vec![Source::Jolpica, Source::Fastf1],
         None => vec![Source::Jolpica],
     }
 }
@@ -101,6 +104,7 @@ async fn fetch_and_store<R: Transport + Clock>(
 async fn fetch<R: Transport + Clock>(source: Source, job: &Job, client: &Client<R>) -> Result<Document> {
     match source {
         Source::Jolpica => jolpica::fetch(client, &job.jolpica_url).await,
+        Source::Fastf1 => fastf1::fetch(client, job).await,
         Source::Mock => match &job.mock_file {
             Some(path) => mock::read(path),
             None => Err(Error::usage("--mock-file is missing")),

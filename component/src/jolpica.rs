@@ -4,7 +4,7 @@ use http::Uri;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::client::Client;
+use crate::client::{Client, authority};
 use crate::document::Document;
 use crate::error::{Error, Kind, Result};
 use crate::runtime::{Clock, Response, Transport};
@@ -34,6 +34,17 @@ pub async fn fetch<R: Transport + Clock>(client: &Client<R>, url: &Uri) -> Resul
         metadata: vec![("source-url", url.to_string())],
         warnings: Vec::new(),
     })
+}
+
+/// The URL of another document of the API that `url` is one of: all of them lie below `f1/`.
+pub fn url(url: &Uri, document: &str) -> Result<Uri> {
+    let base = url.to_string();
+    let base = match base.find("/f1/") {
+        Some(at) => base.get(..at + "/f1".len()).unwrap_or_default().to_owned(),
+        None => format!("{}://{}/ergast/f1", url.scheme_str().unwrap_or("https"), authority(url)),
+    };
+    let text = format!("{base}/{document}");
+    text.parse().map_err(|e| Error::usage(format!("{text} is no URL: {e}; check --jolpica-url")))
 }
 
 fn check(url: &Uri, response: &Response) -> Result<()> {
@@ -67,6 +78,23 @@ mod tests {
             body: body.as_bytes().to_vec(),
         };
         check(&Uri::from_static("https://example.org/f1"), &response).err().map(|e| e.kind)
+    }
+
+    #[test]
+    fn documents_lie_beside_each_other() {
+        for (given, expected) in [
+            (
+                "https://api.jolpi.ca/ergast/f1/current/last/results.json",
+                "https://api.jolpi.ca/ergast/f1/2024.json",
+            ),
+            (
+                "http://127.0.0.1:80/mirror/f1/2024/1/results.json?limit=9",
+                "http://127.0.0.1:80/mirror/f1/2024.json",
+            ),
+            ("https://example.org/results", "https://example.org/ergast/f1/2024.json"),
+        ] {
+            assert_eq!(url(&Uri::from_static(given), "2024.json").unwrap(), expected);
+        }
     }
 
     #[test]

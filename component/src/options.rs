@@ -7,7 +7,9 @@ use http::{HeaderValue, Uri};
 
 use crate::client::authority;
 use crate::error::{Error, Result};
+use crate::livetiming::{Livetiming, Token};
 use crate::log;
+use crate::schedule::{Name, Round, SessionRequest, as_of, season};
 
 /// One option and the variables that stand in for it, the first that is set and not empty.
 pub struct Opt {
@@ -72,6 +74,33 @@ pub const OPTIONS: &[Opt] = &[
     ),
     switch("include-fastf1", "also store laps, weather and results of the most recent completed race")
         .per_request(),
+    option("season", "YEAR", &[], None, "season of the session [default: the current one]").per_request(),
+    option("round", "ROUND", &[], None, "round, or a Grand Prix name [default: the most recent one]")
+        .per_request(),
+    option("session", "SESSION", &[], Some("R"), "FP1, FP2, FP3, Q, SQ, SS, S or R").per_request(),
+    option("as-of", "INSTANT", &[], None, "choose the session as if run then: 2024-07-08T12:00:00Z")
+        .per_request(),
+    option(
+        "livetiming-url",
+        "URL",
+        &["F1_LIVETIMING_URL"],
+        Some("https://livetiming.formula1.com/static/"),
+        "Formula 1's timing feeds; F1TV_TOKEN is sent here and nowhere else",
+    ),
+    option(
+        "livetiming-mirror-url",
+        "URL",
+        &["F1_LIVETIMING_MIRROR_URL"],
+        Some("https://livetiming-mirror.fastf1.dev/static/"),
+        "asked where livetiming answers 400 or more",
+    ),
+    option(
+        "schedule-url",
+        "URL",
+        &["F1_SCHEDULE_URL"],
+        Some("https://raw.githubusercontent.com/theOehrly/f1schedule/master/"),
+        "where schedule_<year>.json lies",
+    ),
     option("mock-file", "FILE", &[], None, "store this JSON file as source `mock`, fetch nothing"),
     option("retries", "N", &[], Some("3"), "attempts at the whole operation, 5, 10, 15 ... seconds apart")
         .per_request(),
@@ -90,7 +119,8 @@ pub const OPTIONS: &[Opt] = &[
 ];
 
 /// Variables that are no option's: secrets do not belong on a command line.
-pub const SECRET_VARIABLES: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+pub const SECRET_VARIABLES: &[&str] =
+    &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "F1TV_TOKEN"];
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -113,6 +143,12 @@ pub struct Job {
     /// Store this file and fetch nothing.
     pub mock_file: Option<String>,
     pub jolpica_url: Uri,
+    /// Whether to store laps, weather and results of a session.
+    pub include_fastf1: bool,
+    pub session: SessionRequest,
+    pub livetiming: Livetiming,
+    /// The folder of the season schedules, without a slash at its end.
+    pub schedule_url: Uri,
     pub bucket: Bucket,
     /// Attempts at the whole operation, at least 1.
     pub attempts: u32,
@@ -126,9 +162,11 @@ pub struct Job {
 impl Job {
     /// `host[:port]` of everything that this run may reach.
     pub fn hosts(&self) -> Vec<String> {
-        let upstream = self.mock_file.is_none().then(|| authority(&self.jolpica_url));
+        let jolpica = self.mock_file.is_none().then_some(&self.jolpica_url);
+        let session = [&self.schedule_url, &self.livetiming.official, &self.livetiming.mirror];
+        let session = session.into_iter().filter(|_| self.mock_file.is_none() && self.include_fastf1);
         let store = (!self.dry_run).then(|| authority(&self.bucket.url()));
-        upstream.into_iter().chain(store).collect()
+        jolpica.into_iter().chain(session).map(authority).chain(store).collect()
     }
 }
 
@@ -175,7 +213,7 @@ pub fn help() -> String {
         }
         text.push('\n');
     }
-    text.push_str("\nCredentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN\n");
+    text.push_str("\nCredentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; F1TV_TOKEN\n");
     text.push_str(
         "Exit codes: 0 all stored, 1 failed, 2 wrong usage (nothing was sent), 75 not now, try later\n",
     );
@@ -267,9 +305,6 @@ impl<V: Fn(&str) -> Option<String>> Values<V> {
 
 fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
     let dry_run = values.switch("dry-run");
-    if values.switch("include-fastf1") {
-        return Err(Error::usage("--include-fastf1 is not available yet; run without it"));
-    }
     let credentials = credentials(&values.variable)?;
     if credentials.is_none() && !dry_run {
         return Err(Error::usage(
@@ -279,6 +314,19 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
     Ok(Job {
         mock_file: values.get("mock-file"),
         jolpica_url: values.required("jolpica-url", url)?,
+        include_fastf1: values.switch("include-fastf1"),
+        session: SessionRequest {
+            season: values.parsed("season", season)?,
+            round: values.parsed("round", Round::parse)?,
+            session: values.required("session", Name::parse)?,
+            as_of: values.parsed("as-of", as_of)?,
+        },
+        livetiming: Livetiming {
+            official: values.required("livetiming-url", endpoint)?,
+            mirror: values.required("livetiming-mirror-url", endpoint)?,
+            token: (values.variable)("F1TV_TOKEN").map(|token| Token::parse(&token)).transpose()?,
+        },
+        schedule_url: values.required("schedule-url", endpoint)?,
         bucket: Bucket {
             name: values.required("bucket", bucket_name)?,
             region: values.required("region", region)?,
@@ -317,11 +365,11 @@ fn url(text: &str) -> std::result::Result<Uri, String> {
     Ok(uri)
 }
 
-/// The base of a store's URLs: no query, and a path without its last slash.
+/// The base of a store's or an upstream's URLs: no query, and a path without its last slash.
 fn endpoint(text: &str) -> std::result::Result<Uri, String> {
     let uri = url(text.trim_end_matches('/'))?;
     if uri.query().is_some() {
-        return Err("an endpoint has no query".into());
+        return Err("a base URL has no query".into());
     }
     Ok(uri)
 }

@@ -1,7 +1,129 @@
 //! `f1-ingest demo`: the whole job at once, with nothing but this binary.
 
-use anyhow::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result, anyhow};
+use f1_ingest_component::options::Command;
+use s3s::dto::{HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, Object};
+use s3s::{S3, S3Request};
+
+use crate::options::HostOptions;
+use crate::run::{ingest, prepare};
+use crate::store::BUCKET;
+
+/// The recording of a made-up race that upstreams are answered from.
+const RECORDING: &[(&str, &str)] = &[
+    ("index.json", include_str!("../demo/index.json")),
+    (
+        "api.jolpi.ca/ergast/f1/current/last/results.json",
+        include_str!("../demo/api.jolpi.ca/ergast/f1/current/last/results.json"),
+    ),
+];
+const FOLDER: &str = "f1-data";
+
+/// Runs the job against the recording and an embedded store, and shows what it stored.
 pub fn demo() -> Result<u8> {
-    todo!()
+    let recording = tempfile::tempdir()?;
+    for (name, text) in RECORDING {
+        let path = recording.path().join(name);
+        fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        fs::write(path, text)?;
+    }
+    let host = HostOptions {
+        store: Some(PathBuf::from(FOLDER)),
+        replay: vec![recording.path().to_owned()],
+        ..HostOptions::default()
+    };
+    // Nothing of the environment: it may be set up for the real thing.
+    let (variables, command) = prepare(&host, &[], Vec::new())?;
+    let Command::Ingest(job) = command else { return Err(anyhow!("no arguments ask for a run")) };
+
+    println!("The job fetches the last race's result (here from a recording, of a race that never was) and");
+    println!("stores it in an S3 bucket (here in ./{FOLDER}). It prints the key of what it stored:\n");
+    let report = ingest(&host, Vec::new(), variables, &job)?;
+    let Some(stored) = report.stored.last() else { return Ok(report.exit_code) };
+
+    println!("\nThe bucket {BUCKET} now holds:\n");
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(show_objects(Path::new(FOLDER)))?;
+    println!("\n{} begins:\n", stored.key);
+    let text = fs::read_to_string(Path::new(FOLDER).join(BUCKET).join(&stored.key))?;
+    for line in text.lines().take(6) {
+        println!("  {}", shortened(line, 100));
+    }
+    println!("{}", next());
+    Ok(report.exit_code)
+}
+
+/// What to try next, with the command as it was called.
+fn next() -> String {
+    let command = std::env::args().next().unwrap_or_else(|| "f1-ingest".to_owned());
+    format!(
+        "
+Next:
+
+  # the real API, stored in this folder
+  {command} run --store {FOLDER}
+
+  # this folder for any S3 client
+  {command} store {FOLDER}
+
+  # the real API, your bucket at AWS (or elsewhere: --endpoint-url URL)
+  export AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...
+  {command} run --bucket my-bucket --region eu-west-1
+
+  # everything else
+  {command} run --help"
+    )
+}
+
+/// Lists keys, sizes and metadata, as an S3 client would see them.
+async fn show_objects(folder: &Path) -> Result<()> {
+    let files = s3s_fs::FileSystem::new(folder).map_err(|error| anyhow!("{error:?}"))?;
+    let list = ListObjectsV2Input { bucket: BUCKET.to_owned(), ..Default::default() };
+    let listed = files.list_objects_v2(request(list)).await.map_err(|error| anyhow!("{error}"))?;
+    for Object { key, size, .. } in listed.output.contents.unwrap_or_default() {
+        let key = key.context("an object without a key")?;
+        println!("  {key}  {} bytes", size.unwrap_or_default());
+        let head = HeadObjectInput { bucket: BUCKET.to_owned(), key, ..Default::default() };
+        let head = files.head_object(request(head)).await.map_err(|error| anyhow!("{error}"))?.output;
+        print_metadata(head);
+    }
+    Ok(())
+}
+
+fn print_metadata(head: HeadObjectOutput) {
+    if let Some(content_type) = head.content_type {
+        println!("      Content-Type: {content_type}");
+    }
+    let mut metadata: Vec<_> = head.metadata.into_iter().flatten().collect();
+    metadata.sort();
+    for (name, value) in metadata {
+        println!("      x-amz-meta-{name}: {value}");
+    }
+}
+
+fn request<T>(input: T) -> S3Request<T> {
+    S3Request {
+        input,
+        method: Default::default(),
+        uri: Default::default(),
+        headers: Default::default(),
+        extensions: Default::default(),
+        credentials: None,
+        region: None,
+        service: None,
+        trailing_headers: None,
+    }
+}
+
+/// The first `length` characters of a line.
+fn shortened(line: &str, length: usize) -> String {
+    match line.char_indices().nth(length) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line.to_owned(),
+    }
 }

@@ -1,6 +1,7 @@
 //! A small HTTP server: bind, serve, and end in order when told to.
 
 use std::convert::Infallible;
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -29,6 +30,14 @@ pub async fn bind(address: &str) -> Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Error::usage(format!("--listen {address}: {error}")).into())
+}
+
+/// Says on stdout where to find the server, in one piece: who reads it may close the pipe after the line
+/// that they looked for, and that must not end the server.
+pub fn announce(text: &str) {
+    if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes()) {
+        tracing::debug!("nobody reads stdout: {error}");
+    }
 }
 
 /// Answers requests until SIGTERM or Ctrl-C. An error of `answer` becomes a 500.

@@ -50,6 +50,12 @@ struct HostLine {
     options: HostOptions,
 }
 
+impl Default for HostOptions {
+    fn default() -> HostOptions {
+        HostLine::parse_from(["f1-ingest run"]).options
+    }
+}
+
 impl HostOptions {
     /// Takes the host's options out of a command line; the rest, unchanged, is the job's.
     pub fn take(arguments: Vec<String>) -> Result<(HostOptions, Vec<String>)> {

@@ -14,7 +14,7 @@ pub fn serve(folders: &[PathBuf], address: &str) -> Result<u8> {
     let recordings = Arc::new(Recordings::open(folders)?);
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;
-        println!("http://{}/<host>/<path>", listener.local_addr()?);
+        listen::announce(&format!("http://{}/<host>/<path>\n", listener.local_addr()?));
         listen::serve(listener, move |request| {
             let recordings = recordings.clone();
             async move {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::options::{self, Command, Job};
 
@@ -11,7 +11,7 @@ use crate::outbound::Outbound;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings};
-use crate::sandbox::{MockFile, Sandbox, exit_code};
+use crate::sandbox::{MockFile, Sandbox};
 use crate::store::Store;
 
 wasmtime::component::bindgen!({
@@ -20,28 +20,35 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-use exports::f1::ingest::job::Request;
+use exports::f1::ingest::job::{Report, Request};
 
 /// Runs the job that a command line describes and returns its exit code.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
     let (host, arguments) = HostOptions::take(arguments)?;
-    let (variables, command) = prepare(&host, &arguments)?;
-    match command {
-        Command::Help => print!("{}", run_help()),
-        Command::Version => println!("f1-ingest {}", env!("CARGO_PKG_VERSION")),
-        Command::Ingest(job) => {
-            // One thread is enough for one guest, and quicker to start.
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            return runtime.block_on(ingest(&host, arguments, variables, &job));
+    match prepare(&host, &arguments, environment())? {
+        (_, Command::Help) => print!("{}", run_help()),
+        (_, Command::Version) => println!("f1-ingest {}", env!("CARGO_PKG_VERSION")),
+        (variables, Command::Ingest(job)) => {
+            return Ok(ingest(&host, arguments, variables, &job)?.exit_code);
         }
     }
     Ok(0)
 }
 
+/// Names and values of environment variables.
+pub type Variables = Vec<(String, String)>;
+
+/// What the environment holds of the variables that the job reads.
+pub fn environment() -> Variables {
+    options::variables().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
+}
+
 /// The variables that the job gets to see, and what they and its arguments ask for.
-pub fn prepare(host: &HostOptions, arguments: &[String]) -> Result<(Vec<(String, String)>, Command)> {
-    let mut variables: Vec<(String, String)> =
-        options::variables().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect();
+pub fn prepare(
+    host: &HostOptions,
+    arguments: &[String],
+    mut variables: Variables,
+) -> Result<(Variables, Command)> {
     if host.store.is_some() {
         if arguments.iter().any(|argument| argument.split('=').next() == Some("--endpoint-url")) {
             return Err(
@@ -58,7 +65,7 @@ pub fn prepare(host: &HostOptions, arguments: &[String]) -> Result<(Vec<(String,
 
 /// What the job's requests meet: the allow-list that its options imply, and the store and recordings
 /// that the host's options name.
-pub fn outbound(host: &HostOptions, variables: &[(String, String)], job: &Job) -> Result<Outbound> {
+pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job) -> Result<Outbound> {
     let store = host.store.as_deref().map(|folder| Store::for_job(folder, variables, &job.bucket));
     let replay = (!host.replay.is_empty()).then(|| Recordings::open(&host.replay));
     Ok(Outbound {
@@ -73,12 +80,14 @@ pub fn outbound(host: &HostOptions, variables: &[(String, String)], job: &Job) -
     })
 }
 
-async fn ingest(
-    host: &HostOptions,
-    arguments: Vec<String>,
-    variables: Vec<(String, String)>,
-    job: &Job,
-) -> Result<u8> {
+/// Runs a job in its sandbox.
+pub fn ingest(host: &HostOptions, arguments: Vec<String>, variables: Variables, job: &Job) -> Result<Report> {
+    // One thread is enough for one guest, and quicker to start.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(call(host, arguments, variables, job))
+}
+
+async fn call(host: &HostOptions, arguments: Vec<String>, variables: Variables, job: &Job) -> Result<Report> {
     let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
     let outbound = Arc::new(outbound(host, &variables, job)?);
     let progress = outbound.progress.clone();
@@ -90,12 +99,9 @@ async fn ingest(
     let report = sandbox
         .limited(&mut store, async |store| {
             let typed = typed.instantiate_async(&mut *store).await?;
-            match typed.f1_ingest_job().call_ingest(store, &request).await {
-                Ok(report) => Ok(report.exit_code),
-                Err(error) => exit_code(&error).ok_or(error),
-            }
+            typed.f1_ingest_job().call_ingest(store, &request).await
         })
         .await;
     progress.end();
-    report.context("the job was not finished")
+    report
 }

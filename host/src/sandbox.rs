@@ -9,12 +9,13 @@ use f1_ingest_component::error::Error;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
 use wasmtime::{Cache, CacheConfig, Config, Engine, ResourceLimiter, Store, Trap};
 use wasmtime_wasi::cli::AsyncStdoutStream;
-use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::options::HostOptions;
 use crate::outbound::{Hooks, Outbound};
 use crate::progress::{Beside, Progress};
+use crate::run::Variables;
 
 /// The component that `build.rs` built.
 pub const EMBEDDED: &[u8] = include_bytes!(env!("F1_INGEST_COMPONENT"));
@@ -60,7 +61,7 @@ impl Sandbox {
     /// A fresh sandbox for one run: these variables, this file, these requests, and nothing else.
     pub fn store(
         &self,
-        variables: &[(String, String)],
+        variables: &Variables,
         file: Option<&MockFile>,
         outbound: Arc<Outbound>,
     ) -> Result<Store<State>> {
@@ -94,22 +95,17 @@ impl Sandbox {
     ) -> Result<T> {
         let Ok(outcome) = tokio::time::timeout(self.time, call(store)).await else {
             let seconds = self.time.as_secs();
-            return Err(anyhow!("stopped after {seconds} s: --timeout {seconds} is its limit, raise it"));
+            return Err(anyhow!("stopped: {seconds} s are not enough, raise --timeout"));
         };
         outcome.map_err(|error| match error.downcast_ref::<Trap>() {
             _ if store.data().memory.hit => {
                 let mebibytes = self.memory as f64 / f64::from(1 << 20);
-                anyhow!("stopped: it needs more memory than --max-memory {mebibytes}MiB allows, raise it")
+                anyhow!("stopped: {mebibytes} MiB of memory are not enough, raise --max-memory")
             }
             Some(trap) => anyhow!("the component crashed: {trap}"),
             None => anyhow!("the component failed: {}", error.root_cause()),
         })
     }
-}
-
-/// The exit code of a component that ended itself, if that is what the error says.
-pub fn exit_code(error: &wasmtime::Error) -> Option<u8> {
-    error.downcast_ref::<I32Exit>().map(|exit| u8::try_from(exit.0).unwrap_or(1))
 }
 
 /// wasmtime's error as everyone else's.

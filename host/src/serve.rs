@@ -15,13 +15,13 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use crate::listen;
 use crate::options::HostOptions;
 use crate::outbound::Outbound;
-use crate::run::{outbound, prepare};
+use crate::run::{Variables, environment, outbound, prepare};
 use crate::sandbox::{MockFile, Sandbox, State, plain};
 
 /// Answers requests with the component until it is told to stop. The job is configured by the
 /// environment, and its sandbox follows from it.
 pub fn serve(address: &str, host: HostOptions) -> Result<u8> {
-    let (variables, command) = prepare(&host, &[])?;
+    let (variables, command) = prepare(&host, &[], environment())?;
     let Command::Ingest(job) = command else { return Err(anyhow!("no arguments ask for a run")) };
     let outbound = Arc::new(outbound(&host, &variables, &job)?);
     let sandbox = Sandbox::new(&host)?;
@@ -38,7 +38,7 @@ pub fn serve(address: &str, host: HostOptions) -> Result<u8> {
 struct Service {
     sandbox: Sandbox,
     component: ProxyPre<State>,
-    variables: Vec<(String, String)>,
+    variables: Variables,
     outbound: Arc<Outbound>,
 }
 

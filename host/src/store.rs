@@ -18,15 +18,17 @@ use s3s::{S3Result, s3_error};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::listen;
+use crate::run::Variables;
 
 /// Where the job finds the store: not on the network, [`crate::outbound`] brings its requests here.
 pub const AUTHORITY: &str = "store.f1-ingest.internal";
-const BUCKET: &str = "f1-data";
+/// The bucket of a job that names none.
+pub const BUCKET: &str = "f1-data";
 const REGION: &str = "us-east-2";
 
 /// Points a job to the embedded store, with credentials of its own. What the environment says about
 /// another store must not mix with it.
-pub fn into_variables(variables: &mut Vec<(String, String)>) {
+pub fn into_variables(variables: &mut Variables) {
     let ours = [
         ("AWS_ENDPOINT_URL_S3", format!("http://{AUTHORITY}")),
         ("AWS_ACCESS_KEY_ID", random_key()),
@@ -55,7 +57,7 @@ pub struct Store {
 
 impl Store {
     /// The store of one job, its bucket made.
-    pub fn for_job(folder: &Path, variables: &[(String, String)], bucket: &Bucket) -> Result<Store> {
+    pub fn for_job(folder: &Path, variables: &Variables, bucket: &Bucket) -> Result<Store> {
         let value =
             |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let key = value("AWS_ACCESS_KEY_ID").unwrap_or_default();
@@ -235,11 +237,15 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
     let store = Arc::new(Store::open(folder, &key, &secret, &region)?);
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;
-        println!("# {} as an S3 store, until Ctrl-C:", folder.display());
-        println!("export AWS_ENDPOINT_URL_S3=http://{}", listener.local_addr()?);
-        println!("export AWS_REGION={region}");
-        println!("export AWS_ACCESS_KEY_ID={key}");
-        println!("export AWS_SECRET_ACCESS_KEY={secret}");
+        let endpoint = listener.local_addr()?;
+        listen::announce(&format!(
+            "# {} as an S3 store, until Ctrl-C:\n\
+             export AWS_ENDPOINT_URL_S3=http://{endpoint}\n\
+             export AWS_REGION={region}\n\
+             export AWS_ACCESS_KEY_ID={key}\n\
+             export AWS_SECRET_ACCESS_KEY={secret}\n",
+            folder.display()
+        ));
         listen::serve(listener, move |request| {
             let store = store.clone();
             async move { store.answer(request.map(s3s::Body::from)).await }

@@ -1,6 +1,10 @@
-//! Shared parts of the tests: the program under test, upstreams that misbehave on request, a real store.
+//! Shared parts of the tests: the program under test, upstreams that misbehave on request, a real store,
+//! made-up sessions, and what the real FastF1 makes of them.
 
 pub mod binary;
+pub mod compare;
+pub mod golden;
 pub mod shared;
 pub mod store;
+pub mod synthetic;
 pub mod upstream;

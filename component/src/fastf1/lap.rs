@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::table::{Cell, Row};
+use super::text::Text;
 use super::time::{Timedelta, Timestamp};
 
 /// A lap of one driver (FastF1's `Laps._COLUMNS`). None is what pandas calls NaN, NaT or None.
@@ -23,7 +24,7 @@ pub struct Lap {
     pub speeds: Speeds,
     /// None for a lap that was added for a car that retired on track.
     pub is_personal_best: Option<bool>,
-    pub compound: Rc<str>,
+    pub compound: Text,
     pub tyre_life: Option<f64>,
     pub fresh_tyre: bool,
     pub team: Rc<str>,
@@ -107,7 +108,7 @@ impl Row for &Lap {
             self.speeds.fl.into(),
             self.speeds.st.into(),
             self.is_personal_best.into(),
-            (&*self.compound).into(),
+            (&self.compound).into(),
             self.tyre_life.into(),
             self.fresh_tyre.into(),
             (&*self.team).into(),

@@ -25,6 +25,13 @@ pub fn float_text(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// `list[index]`: a negative index counts from the end.
+pub fn index<T>(list: &[T], index: i64) -> Option<&T> {
+    let from_end = usize::try_from(index.unsigned_abs()).ok()?;
+    let index = if index < 0 { list.len().checked_sub(from_end)? } else { from_end };
+    list.get(index)
+}
+
 /// The digits and the sign of an integer literal without its underscores.
 fn digits(text: &str) -> Option<Cow<'_, str>> {
     match text.contains('_') {

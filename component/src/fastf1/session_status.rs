@@ -1,0 +1,57 @@
+//! SessionStatus: when a session was started, aborted, finished (FastF1's `session_status_data`).
+
+use serde::de::{IgnoredAny, MapAccess};
+
+use super::feed::{self, Content, Count, Unusable};
+use super::time::Timedelta;
+use super::value::{Fields, Leaf, Object};
+
+/// The session's statuses in the order of the feed.
+#[derive(Debug, Clone, Default)]
+pub struct SessionStatus {
+    pub changes: Vec<StatusChange>,
+    /// When the session was started for the first time.
+    pub start: Option<Timedelta>,
+    pub count: Count,
+}
+
+/// A status and the session time from which on it holds; None where the feed's timestamp cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusChange {
+    pub time: Option<Timedelta>,
+    /// Started, Aborted, Finished, Finalised, Ends, Inactive.
+    pub status: String,
+}
+
+impl SessionStatus {
+    pub fn read(feed: &[u8]) -> Result<SessionStatus, Unusable> {
+        let mut changes = Vec::new();
+        let count = feed::each::<Object<Status>>(feed, |message| {
+            if let Content::Object(Object::Is(Status(Some(status)))) = message.content {
+                let status = status.text().unwrap_or_default().to_owned();
+                changes.push(StatusChange { time: message.time, status });
+            }
+            Ok(())
+        })?;
+        let start = changes.iter().find(|change| change.status == "Started").and_then(|change| change.time);
+        Ok(SessionStatus { changes, start, count })
+    }
+
+    pub fn was_aborted(&self) -> bool {
+        self.changes.iter().any(|change| change.status == "Aborted")
+    }
+}
+
+/// `{"Status": ...}`
+#[derive(Default)]
+pub(super) struct Status<'a>(pub Option<Leaf<'a>>);
+
+impl<'de> Fields<'de> for Status<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "Status" => self.0 = Some(map.next_value()?),
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,286 @@
+//! TimingAppData: the tyres of each stint, with FastF1's corrections (`timing_app_data`, `__fix_tyre_info`).
+
+use std::rc::Rc;
+
+use serde::de::{IgnoredAny, MapAccess};
+
+use super::feed::{self, Content, Count, Unusable};
+use super::python;
+use super::time::Timedelta;
+use super::value::{Fields, Keyed, Leaf, Object};
+
+/// Everything that the feed says about tyres, by driver.
+#[derive(Debug, Default)]
+pub struct Tyres {
+    drivers: Vec<(Rc<str>, Vec<Tyre>)>,
+    pub count: Count,
+}
+
+/// One message about one stint. What it does not say is None.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tyre {
+    pub time: Option<Timedelta>,
+    /// From 0.
+    pub stint: i64,
+    pub compound: Option<String>,
+    /// Age in laps when fitted.
+    pub start_laps: Age,
+    pub new: Option<bool>,
+}
+
+/// A number of laps. FastF1 cannot count on from one that is no number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Age {
+    Unknown,
+    Laps(f64),
+    NoNumber,
+}
+
+impl Tyres {
+    /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
+    pub fn read(feed: &[u8]) -> Result<Tyres, Unusable> {
+        let mut tyres = Tyres::default();
+        tyres.count = feed::each::<Object<AppLine>>(feed, |message| {
+            let lines = match message.content {
+                Content::Object(Object::Is(AppLine(lines))) => lines,
+                Content::Text(text) if text.contains("Lines") => {
+                    return Err(Unusable::new("a text stands where the drivers' lines should"));
+                }
+                _ => None,
+            };
+            let lines = match lines {
+                Some(Keyed::Object(lines)) => lines,
+                None => return Ok(()),
+                Some(Keyed::List(list)) if list.is_empty() => return Ok(()),
+                Some(_) => return Err(Unusable::new("the drivers' lines are no object")),
+            };
+            for (driver, line) in &lines {
+                let Object::Is(DriverLine(stints)) = line else {
+                    return Err(Unusable::new(format!("the line of driver {driver} is no object")));
+                };
+                tyres.take(driver, message.time, stints)?;
+            }
+            Ok(())
+        })?;
+        Ok(tyres)
+    }
+
+    /// The driver's messages in the order of the feed.
+    pub fn of(&self, driver: &str) -> &[Tyre] {
+        self.drivers.iter().find(|(number, _)| **number == *driver).map_or(&[], |(_, tyres)| tyres)
+    }
+
+    fn take(
+        &mut self,
+        driver: &str,
+        time: Option<Timedelta>,
+        stints: &Option<Keyed<Object<Stint>>>,
+    ) -> Result<(), Unusable> {
+        // At the start of a session stints may be a list.
+        let stints: Vec<(i64, &Object<Stint>)> = match stints {
+            None => return Ok(()),
+            Some(Keyed::List(stints)) => (0..).zip(stints).collect(),
+            Some(Keyed::Object(stints)) => stints
+                .iter()
+                .map(|(number, stint)| Some((python::int(number)?, stint)))
+                .collect::<Option<_>>()
+                .ok_or_else(|| Unusable::new("a stint has no number"))?,
+            Some(Keyed::Not(leaf)) if leaf.is_truthy() => {
+                return Err(Unusable::new("the stints are no object"));
+            }
+            Some(Keyed::Not(_)) => return Ok(()),
+        };
+        let nothing = Stint::default();
+        for (number, stint) in stints {
+            let stint = match stint {
+                Object::Is(stint) => stint,
+                Object::Not(Leaf::List { .. }) => &nothing,
+                Object::Not(_) => return Err(Unusable::new("a stint is no object")),
+            };
+            let tyre = Tyre {
+                time,
+                stint: number,
+                compound: stint.compound.as_ref().and_then(as_text),
+                start_laps: match &stint.start_laps {
+                    None | Some(Leaf::Null) => Age::Unknown,
+                    Some(age) => age.number().map_or(Age::NoNumber, Age::Laps),
+                },
+                new: stint.new.as_ref().map(|new| new.text() == Some("true")),
+            };
+            match self.drivers.iter_mut().find(|(known, _)| **known == *driver) {
+                Some((_, tyres)) => tyres.push(tyre),
+                None => self.drivers.push((driver.into(), vec![tyre])),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The session that stints are corrected for.
+#[derive(Debug, Clone, Copy)]
+pub struct Session {
+    pub is_race_like: bool,
+    pub start: Option<Timedelta>,
+}
+
+/// One entry a stint where the messages correct each other. `in_laps` are the ends of the driver's laps into
+/// the pits: a stint lies between two of them. Fails where FastF1 raises; true where a stint was renumbered.
+pub fn corrected(
+    tyres: &[Tyre],
+    in_laps: &[Timedelta],
+    session: Session,
+) -> Result<(Vec<Tyre>, bool), Unusable> {
+    let mut tyres = tyres.to_vec();
+    let day = Timedelta::from_seconds(24 * 3600);
+    let brackets: Vec<Timedelta> =
+        [Timedelta::ZERO].into_iter().chain(in_laps.iter().copied()).chain([day]).collect();
+    if session.is_race_like
+        && !in_laps.is_empty()
+        && session.start.is_some_and(|start| !tyres.iter().any(|tyre| tyre.time.is_some_and(|t| t < start)))
+    {
+        spread_bunched(&mut tyres, &brackets)?;
+    }
+    let renumbered = renumber(&mut tyres, &brackets);
+    Ok((merge(&tyres)?, renumbered))
+}
+
+/// Where nothing came before the start and the first messages hold several stints at once, the later ones
+/// are moved to the beginning of their stints.
+fn spread_bunched(tyres: &mut [Tyre], brackets: &[Timedelta]) -> Result<(), Unusable> {
+    let Some(first) = tyres.first().and_then(|tyre| tyre.time) else { return Ok(()) };
+    let stints = distinct(tyres.iter().filter(|tyre| tyre.time == Some(first)).map(|tyre| tyre.stint));
+    if stints.len() < 2 {
+        return Ok(());
+    }
+    for stint in stints {
+        let begin = python::index(brackets, stint)
+            .ok_or_else(|| Unusable::new(format!("stint {stint} is beyond the last pit stop")))?;
+        for tyre in tyres.iter_mut().filter(|tyre| tyre.stint == stint && tyre.time == Some(first)) {
+            tyre.time = Some(*begin + Timedelta::from_millis(1));
+        }
+    }
+    Ok(())
+}
+
+/// The count of stints can only grow by one between two ways into the pits: a higher one is set back.
+fn renumber(tyres: &mut [Tyre], brackets: &[Timedelta]) -> bool {
+    let mut renumbered = false;
+    let mut stint = 0;
+    for bracket in brackets.windows(2) {
+        let [begin, end] = bracket else { continue };
+        let mut concerned = false;
+        for tyre in tyres.iter_mut().filter(|tyre| tyre.time.is_some_and(|t| *begin <= t && t <= *end)) {
+            if tyre.stint > stint {
+                tyre.stint = stint;
+                renumbered = true;
+            }
+            concerned |= tyre.stint == stint;
+        }
+        stint += i64::from(concerned);
+    }
+    renumbered
+}
+
+/// The first message of each stint, with what later ones correct. FastF1 looks the place of a stint up by its
+/// number, so the numbers must be those from 0 on.
+fn merge(tyres: &[Tyre]) -> Result<Vec<Tyre>, Unusable> {
+    let stints = distinct(tyres.iter().map(|tyre| tyre.stint));
+    let mut merged: Vec<Option<Tyre>> = vec![None; stints.len()];
+    for (place, stint) in (0..).zip(&stints) {
+        let slot = stints
+            .iter()
+            .position(|label| *label == place)
+            .and_then(|index| merged.get_mut(index))
+            .ok_or_else(|| Unusable::new(format!("there is no stint {place}")))?;
+        for tyre in tyres.iter().filter(|tyre| tyre.stint == *stint) {
+            match slot {
+                None => *slot = Some(tyre.clone()),
+                Some(known) => {
+                    known.time = known.time.or(tyre.time);
+                    known.compound = tyre.compound.clone().or(known.compound.take());
+                    known.new = tyre.new.or(known.new);
+                    if tyre.start_laps != Age::Unknown {
+                        known.start_laps = tyre.start_laps;
+                    }
+                }
+            }
+        }
+    }
+    Ok(merged.into_iter().flatten().collect())
+}
+
+/// How many different stints there are.
+pub fn count_of_stints(tyres: &[Tyre]) -> usize {
+    distinct(tyres.iter().map(|tyre| tyre.stint)).len()
+}
+
+/// The different values in the order in which they first come.
+fn distinct(values: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut seen = Vec::new();
+    for value in values {
+        if !seen.contains(&value) {
+            seen.push(value);
+        }
+    }
+    seen
+}
+
+/// Python's `str` of a value; None for null.
+fn as_text(value: &Leaf) -> Option<String> {
+    match value {
+        Leaf::Null => None,
+        Leaf::Text(text) => Some(text.to_string()),
+        Leaf::Bool(true) => Some("True".into()),
+        Leaf::Bool(false) => Some("False".into()),
+        Leaf::Int(number) => Some(number.to_string()),
+        Leaf::Float(number) => Some(python::float_text(*number)),
+        Leaf::List { .. } => Some("[]".into()),
+        Leaf::Object { .. } => Some("{}".into()),
+    }
+}
+
+#[derive(Default)]
+struct AppLine<'a>(Option<Keyed<'a, Object<'a, DriverLine<'a>>>>);
+
+#[derive(Default)]
+struct DriverLine<'a>(Option<Keyed<'a, Object<'a, Stint<'a>>>>);
+
+#[derive(Default)]
+struct Stint<'a> {
+    compound: Option<Leaf<'a>>,
+    start_laps: Option<Leaf<'a>>,
+    new: Option<Leaf<'a>>,
+}
+
+impl<'de> Fields<'de> for AppLine<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "Lines" => self.0 = Some(map.next_value()?),
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for DriverLine<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "Stints" => self.0 = Some(map.next_value()?),
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for Stint<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let slot = match key {
+            "Compound" => &mut self.compound,
+            "StartLaps" => &mut self.start_laps,
+            "New" => &mut self.new,
+            _ => return map.next_value::<IgnoredAny>().map(drop),
+        };
+        *slot = Some(map.next_value()?);
+        Ok(())
+    }
+}

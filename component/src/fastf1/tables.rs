@@ -1,0 +1,189 @@
+//! The three tables of a session, from what was fetched to JSON (FastF1's `Session.load` with everything on).
+
+use std::io::{self, Write};
+
+use super::drivers::{self, Drivers};
+use super::ergast::{self, Classified};
+use super::feed::Unusable;
+use super::lap::Lap;
+use super::laps::{self, Inputs};
+use super::results::computed::{Parts, fill_in};
+use super::results::{self, ResultRow};
+use super::table::write_rows;
+use super::telemetry::{Car, Keep, Position, Reader, zero_date};
+use super::text::Text;
+use super::time::Timestamp;
+use super::weather::{self, Weather};
+use crate::schedule::{Session, Sort};
+
+/// What was fetched of a session.
+pub struct Sources<'a> {
+    /// A livetiming feed by its topic; None where it is missing.
+    pub feed: &'a dyn Fn(&str) -> Option<&'a [u8]>,
+    /// Jolpica's document named by [`results::ergast_document`].
+    pub results: Option<&'a [u8]>,
+    /// Jolpica's `laps/1.json`, of a race.
+    pub first_lap: Option<&'a [u8]>,
+}
+
+/// The tables; one that FastF1 could not load is None.
+#[derive(Debug, Default)]
+pub struct Tables {
+    pub laps: Option<Vec<Lap>>,
+    pub weather: Option<Vec<Weather>>,
+    pub results: Vec<ResultRow>,
+    /// What FastF1 warns of, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl Tables {
+    pub fn of(session: &Session, sources: &Sources) -> Tables {
+        let mut warnings = Vec::new();
+        let drivers = drivers(sources, &mut warnings);
+        let classified = classified(session, sources, &mut warnings);
+        let mut rows = results::joined(session, &drivers.drivers, &classified, &mut warnings);
+        if !session.timing {
+            return Tables { results: rows, warnings, ..Tables::default() };
+        }
+        let participants = participants(&rows);
+        let loaded = laps::load(&Inputs {
+            is_race_like: session.sort() == Sort::Race,
+            drivers: Some(&participants),
+            session_status: (sources.feed)("SessionStatus"),
+            track_status: (sources.feed)("TrackStatus"),
+            lap_count: (sources.feed)("LapCount"),
+            timing_data: (sources.feed)("TimingData"),
+            timing_app_data: (sources.feed)("TimingAppData"),
+            race_control: (sources.feed)("RaceControlMessages"),
+            first_lap: sources.first_lap,
+            t0_date: t0_date(sources, &mut warnings),
+        });
+        warnings.extend(loaded.warnings);
+        for number in loaded.drivers_from_timing.into_iter().flatten() {
+            rows.push(results::unnamed(number));
+        }
+        if let Some(laps) = &loaded.laps {
+            let parts = Parts {
+                split_times: loaded.split_times.as_ref().map_or(&[], |times| times.as_slice()),
+                status: loaded.session_status.as_ref().map_or(&[], |status| &status.changes),
+            };
+            if let Err(why) = fill_in(&mut rows, session.sort(), laps, parts) {
+                warnings.push(format!("no results were made of the laps: {why}"));
+            }
+        }
+        let weather = weather(sources, &mut warnings);
+        Tables { laps: loaded.laps, weather, results: rows, warnings }
+    }
+
+    /// Writes `{"laps": ..., "weather": ..., "results": ...}`. Fails where `out` fails.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(b"{\"laps\":")?;
+        match &self.laps {
+            Some(laps) => write_rows(out, laps)?,
+            None => out.write_all(b"null")?,
+        }
+        out.write_all(b",\"weather\":")?;
+        match &self.weather {
+            Some(weather) => write_rows(out, weather)?,
+            None => out.write_all(b"null")?,
+        }
+        out.write_all(b",\"results\":")?;
+        write_rows(out, &self.results)?;
+        out.write_all(b"}")
+    }
+}
+
+fn drivers(sources: &Sources, warnings: &mut Vec<String>) -> Drivers {
+    match (sources.feed)("DriverList").map(drivers::read) {
+        Some(Ok(drivers)) => {
+            if drivers.count.undecodable > 0 {
+                let skipped = drivers.count.undecodable;
+                warnings.push(format!(
+                    "DriverList: skipped {skipped} of {} messages, no JSON",
+                    drivers.count.messages
+                ));
+            }
+            if !drivers.delayed.is_empty() {
+                let late = drivers.delayed.join(", ");
+                warnings.push(format!("DriverList names the drivers {late} too late; they are left out"));
+            }
+            drivers
+        }
+        Some(Err(why)) => {
+            warnings.push(format!("DriverList cannot be used: {why}"));
+            Drivers::default()
+        }
+        None => Drivers::default(),
+    }
+}
+
+fn classified(session: &Session, sources: &Sources, warnings: &mut Vec<String>) -> Vec<Classified> {
+    let Some((_, list)) = results::ergast_document(session) else {
+        warnings
+            .push(format!("Jolpica has no results of a {}; they are made of the laps", session.name.full()));
+        return Vec::new();
+    };
+    let results = sources.results.map(|body| ergast::results(body, list));
+    match results.unwrap_or(Ok(None)) {
+        Ok(Some(results)) => results,
+        Ok(None) => {
+            warnings.push("Jolpica has no results of this session (yet)".into());
+            Vec::new()
+        }
+        Err(Unusable(why)) => {
+            warnings.push(format!("Jolpica's results cannot be used: {why}"));
+            Vec::new()
+        }
+    }
+}
+
+/// FastF1's `session.drivers`: each number once, and what the laps take from its row.
+fn participants(rows: &[ResultRow]) -> Vec<laps::Driver> {
+    let mut participants: Vec<laps::Driver> = Vec::new();
+    // The Python name of a missing value is what a text column holds in its place.
+    let text = |text: &Text| text.as_str().unwrap_or("nan").to_owned();
+    for row in rows {
+        let driver = laps::Driver {
+            number: text(&row.driver_number),
+            abbreviation: text(&row.abbreviation),
+            team: text(&row.team_name),
+            driver_id: text(&row.driver_id),
+            is_withdrawn: row.classified_position.as_str() == Some("W"),
+        };
+        match participants.iter_mut().find(|known| known.number == driver.number) {
+            Some(known) => *known = driver,
+            None => participants.push(driver),
+        }
+    }
+    participants
+}
+
+/// The moment of session time 0 (FastF1's `_calculate_t0_date`); laps have no dates without it.
+fn t0_date(sources: &Sources, warnings: &mut Vec<String>) -> Option<Timestamp> {
+    let mut car = Reader::<Car>::new(Keep::ZeroDate);
+    let mut position = Reader::<Position>::new(Keep::ZeroDate);
+    car.push((sources.feed)("CarData.z").unwrap_or_default());
+    position.push((sources.feed)("Position.z").unwrap_or_default());
+    let zero = car.finish().and_then(|car| Ok(zero_date(&car, &position.finish()?)));
+    zero.unwrap_or_else(|why| {
+        warnings.push(format!("telemetry cannot be used: {why}"));
+        None
+    })
+}
+
+fn weather(sources: &Sources, warnings: &mut Vec<String>) -> Option<Vec<Weather>> {
+    match weather::read((sources.feed)("WeatherData")?) {
+        Ok((rows, count)) => {
+            if count.undecodable > 0 {
+                let skipped = count.undecodable;
+                warnings
+                    .push(format!("WeatherData: skipped {skipped} of {} messages, no JSON", count.messages));
+            }
+            Some(rows)
+        }
+        Err(why) => {
+            warnings.push(format!("WeatherData cannot be used: {why}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The choice of a session, on schedules written by hand.

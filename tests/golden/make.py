@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Writes what the real FastF1 makes of recorded sessions: the golden files of the tests.
+
+    pip install -r tests/requirements.txt
+    cargo run --release -p f1-ingest-tests --bin synthetic -- target/synthetic
+    python tests/golden/make.py target/synthetic tests/golden
+
+Every folder of the first argument is a recording with a `session.json` that says which session to
+load; `OUT/<folder>.json.gz` becomes
+
+    {"session": {...}, "fastf1": {"laps": [...], "weather": [...], "results": [...]},
+     "telemetry": {"car_data": {...}, "pos_data": {...}} or null, "warnings": [...], "error": null}
+
+where each table is what DataFrame.to_json(orient="records") gives, and null where FastF1 could not
+load it. Nothing goes to the network: what the recording does not have is a 404. FastF1 is imported
+once, so that many sessions cost little more than their own time.
+"""
+import argparse
+import gzip
+import json
+import logging
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlencode
+
+import fastf1
+import fastf1.req
+import requests
+
+
+class Warnings(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.texts = []
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())
+
+
+def answering_from(folder):
+    """A stand-in for FastF1's `Cache.requests_get`: the first of the URLs that is there."""
+    index = {unquote(url): entry for url, entry in json.loads((folder / "index.json").read_text()).items()}
+
+    def get(urls, params=None, **_):
+        for url in [urls] if isinstance(urls, str) else urls:
+            if query := urlencode({k: v for k, v in (params or {}).items() if v is not None}):
+                url += "?" + query
+            response = requests.Response()
+            response.url, response.status_code, response._content = url, 404, b"Not Found"
+            if entry := index.get(unquote(url)):
+                response.status_code = entry["status"]
+                response._content = (folder / entry["file"]).read_bytes()
+                response.headers.update(entry["headers"])
+            if response.status_code < 400:
+                break
+        return response
+
+    return staticmethod(get)
+
+
+def records(table):
+    return json.loads(table.to_json(orient="records"))
+
+
+def loaded(get):
+    """What `get` gives, or None where FastF1 could not load it."""
+    try:
+        return get()
+    except fastf1.exceptions.DataNotLoadedError:
+        return None
+
+
+def golden(folder):
+    fastf1.req.Cache.requests_get = answering_from(folder)
+    wanted = json.loads((folder / "session.json").read_text())
+    warnings = Warnings()
+    logging.getLogger("fastf1").addHandler(warnings)
+    document = {"session": wanted, "fastf1": None, "telemetry": None, "warnings": warnings.texts, "error": None}
+    try:
+        session = fastf1.get_session(wanted["season"], wanted["round"], wanted["session"])
+        session.load()
+    except Exception as e:  # noqa: BLE001  FastF1's own failures are part of what it does
+        document["error"] = f"{type(e).__name__}: {e}"
+        return document
+    finally:
+        logging.getLogger("fastf1").removeHandler(warnings)
+    document["fastf1"] = {
+        "laps": loaded(lambda: records(session.laps)),
+        "weather": loaded(lambda: records(session.weather_data)),
+        "results": loaded(lambda: records(session.results)),
+    }
+    car = loaded(lambda: {number: records(table) for number, table in session.car_data.items()})
+    pos = loaded(lambda: {number: records(table) for number, table in session.pos_data.items()})
+    if car or pos:
+        document["telemetry"] = {"car_data": car, "pos_data": pos}
+    return document
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sessions", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--name", action="append", help="only this session; may be repeated")
+    args = parser.parse_args()
+
+    fastf1.Cache.set_disabled()
+    logging.getLogger("fastf1").setLevel(logging.WARNING)
+    logging.getLogger("fastf1").propagate = False
+    args.out.mkdir(parents=True, exist_ok=True)
+    for folder in sorted(path.parent for path in args.sessions.glob("*/session.json")):
+        if args.name and folder.name not in args.name:
+            continue
+        document = golden(folder)
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        (args.out / f"{folder.name}.json.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+        tables = {name: len(table or []) for name, table in (document["fastf1"] or {}).items()}
+        print(folder.name, tables, document["error"] or "", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
