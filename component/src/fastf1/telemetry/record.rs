@@ -1,8 +1,8 @@
 //! One record of a `.z` feed: base64 of raw deflate of JSON, unpacked as leniently as FastF1's `_api.parse`.
 
 use base64::alphabet::STANDARD;
-use base64::engine::general_purpose::NO_PAD;
-use base64::engine::{Engine, GeneralPurpose};
+use base64::engine::general_purpose::PAD;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose};
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// The longest JSON text that a record may hold, in bytes. A real one has some ten thousand; this bounds what
@@ -10,7 +10,10 @@ use flate2::{Decompress, FlushDecompress, Status};
 const LONGEST: usize = 2 << 20;
 
 /// Python does not care which bits the last symbol has too many.
-const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    PAD.with_decode_allow_trailing_bits(true).with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Unpacks record after record in the same buffers.
 pub struct Unpacker {
@@ -43,6 +46,10 @@ impl Unpacker {
     fn decode(&mut self, record: &str) -> Option<()> {
         if !record.is_ascii() {
             return None;
+        }
+        self.deflated.clear();
+        if record.len().is_multiple_of(4) && BASE64.decode_vec(record, &mut self.deflated).is_ok() {
+            return Some(());
         }
         self.symbols.clear();
         let mut padding = 0;
