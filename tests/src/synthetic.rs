@@ -79,6 +79,11 @@ impl Plan {
         empty: &[],
     };
 
+    /// Whether this session is the one in `n` that has a certain oddity.
+    pub fn oddity(&self, n: u64, which: u64) -> bool {
+        self.quirks && self.seed % n == which
+    }
+
     /// Any session that the generator can make up.
     pub fn from_seed(seed: u64) -> Plan {
         let mut dice = Dice::new(seed, "plan");
@@ -90,8 +95,8 @@ impl Plan {
             7 if season >= 2023 => Kind::SprintQualifying,
             _ => Kind::Practice,
         };
-        let missing: &[&str] = if dice.one_in(3) { *dice.pick(&GAPS) } else { &[] };
-        let empty: &[&str] = if dice.one_in(8) { *dice.pick(&GAPS) } else { &[] };
+        let missing: &[&str] = if dice.one_in(3) { dice.pick(&GAPS) } else { &[] };
+        let empty: &[&str] = if dice.one_in(8) { dice.pick(&GAPS) } else { &[] };
         // Without any list of drivers FastF1's order of them is a set's: no two runs agree.
         let nobody = missing.contains(&"DriverList") || empty.contains(&"DriverList");
         // Jolpica has nothing about a qualifying for a sprint either.

@@ -81,7 +81,7 @@ pub fn topics(plan: &Plan, story: &Story) -> Vec<Topic> {
             if plan.quirks && TORN.contains(&name) && !lines.is_empty() {
                 tear(&mut lines, dice);
             }
-            if plan.quirks && name == "TimingData" && plan.seed % 5 == 0 {
+            if name == "TimingData" && plan.oddity(5, 0) {
                 turn_back(&mut lines);
             }
             Topic { name, lines }
