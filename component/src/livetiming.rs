@@ -65,16 +65,23 @@ const PUBLISHED_AFTER: TimeDelta = TimeDelta::hours(24);
 const FINISHED_SEASON: i32 = 2023;
 
 impl Livetiming {
-    /// GETs something below `static/`: from the official host, else from the mirror. Fails with the official
-    /// host's answer where the mirror does not have it either.
-    async fn get<R: Transport + Clock>(&self, client: &Client<R>, path: &str) -> Result<Vec<u8>> {
-        let refused = match self.get_official(client, path).await {
-            Err(error) if is_answer(error.kind) => error,
-            other => return other,
+    /// GETs something below `static/`: from the official host, else from the mirror.
+    async fn get<R: Transport + Clock>(
+        &self,
+        client: &Client<R>,
+        path: &str,
+    ) -> std::result::Result<Vec<u8>, Refused> {
+        let official = match self.get_official(client, path).await {
+            Ok(body) => return Ok(body),
+            Err(error) => error,
         };
-        match client.get(&url(&self.mirror, path)?, None).await {
+        if !is_answer(official.kind) {
+            return Err(Refused { official, mirror: None });
+        }
+        let mirror = async { client.get(&url(&self.mirror, path)?, None).await };
+        match mirror.await {
             Ok(response) => Ok(response.body),
-            Err(_) => Err(refused),
+            Err(error) => Err(Refused { official, mirror: Some(error) }),
         }
     }
 
@@ -97,7 +104,7 @@ impl Livetiming {
 
     /// A season's `Index.json`.
     pub async fn index<R: Transport + Clock>(&self, client: &Client<R>, season: i32) -> Result<Vec<u8>> {
-        self.get(client, &format!("{season}/Index.json")).await
+        self.get(client, &format!("{season}/Index.json")).await.map_err(|refused| refused.official)
     }
 
     /// Fetches topics of a session, all at once. A topic that livetiming does not have is missing in the
@@ -108,24 +115,27 @@ impl Livetiming {
         session: &Session,
         topics: &[&'static str],
     ) -> Result<Feeds> {
-        let mut refused = None;
+        let mut why = None;
         for path in self.paths(client, session).await {
             let fetch = async |topic: &'static str| {
-                (topic, self.get(client, &format!("{path}{topic}.jsonStream")).await)
+                let body = self.get(client, &format!("{path}{topic}.jsonStream")).await;
+                (topic, body.and_then(|body| checked(body, &path, topic)))
             };
             let feeds = join_all(topics.iter().map(|topic| fetch(topic))).await;
-            if let Some(error) =
-                feeds.iter().filter_map(|(_, feed)| feed.as_ref().err()).find(|e| !is_gap(e.kind))
-            {
+            let some = feeds.iter().any(|(_, feed)| feed.is_ok());
+            if let Some(error) = feeds.iter().find_map(|(_, feed)| feed.as_ref().err()?.may_pass(some)) {
                 return Err(error.clone());
             }
-            if feeds.iter().any(|(_, feed)| feed.is_ok()) {
+            let official = |refused: Refused| refused.official;
+            let feeds: Vec<_> =
+                feeds.into_iter().map(|(topic, feed)| (topic, feed.map_err(official))).collect();
+            if some {
                 return Ok(Feeds(feeds));
             }
-            refused = refused.or(feeds.into_iter().find_map(|(_, feed)| feed.err()));
+            why = why.or(feeds.into_iter().find_map(|(_, feed)| feed.err()));
         }
-        let refused = refused.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such topic"));
-        Err(self.why_nothing(client, session, refused).await)
+        let why = why.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such topic"));
+        Err(self.why_nothing(client, session, why).await)
     }
 
     /// Where a session may lie, best guess first: where the season's index says, and where FastF1 looks.
@@ -167,6 +177,35 @@ impl Livetiming {
             format!("livetiming has nothing of {session} ({cause}); check the session"),
         )
     }
+}
+
+/// Why neither host gave something.
+#[derive(Debug)]
+struct Refused {
+    official: Error,
+    /// None where the mirror was not asked.
+    mirror: Option<Error>,
+}
+
+impl Refused {
+    /// The error that may not be there the next time: then nothing is to be stored without this feed. That the
+    /// mirror fails counts where it is what serves the session (`some` feeds came) and the official host did
+    /// not say that there is no such feed.
+    fn may_pass(&self, some: bool) -> Option<&Error> {
+        let passing = |error: &&Error| !is_gap(error.kind);
+        let mirror = self.mirror.as_ref().filter(|_| some && self.official.kind != Kind::NotFound);
+        Some(&self.official).filter(passing).or(mirror.filter(passing))
+    }
+}
+
+/// A feed begins with a timestamp; what begins as HTML is some other host's page.
+fn checked(body: Vec<u8>, path: &str, topic: &str) -> std::result::Result<Vec<u8>, Refused> {
+    if body.trim_ascii_start().starts_with(b"<") {
+        let message =
+            format!("livetiming sent HTML or XML for {path}{topic}.jsonStream, not a feed; check the URL");
+        return Err(Refused { official: Error::new(Kind::NotJson, message), mirror: None });
+    }
+    Ok(body)
 }
 
 /// Whether the official host answered, with a status of 400 or more.
