@@ -21,6 +21,9 @@ use clap::{Parser, Subcommand};
 use f1_ingest_component::error::Error;
 
 use options::HostOptions;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Fetches Formula 1 data and stores it in an S3 bucket
 #[derive(Parser)]
@@ -92,11 +95,14 @@ fn main() -> ExitCode {
 }
 
 /// The host's own log: warnings, or what `RUST_LOG` (a level: error, warn, info, debug, trace) asks for.
+///
+/// s3s calls every request that the embedded store refuses an error; the client hears of it anyway.
 fn log_to_stderr() {
-    let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(level.unwrap_or(tracing_subscriber::filter::LevelFilter::WARN))
-        .without_time()
-        .init();
+    let asked: Option<LevelFilter> = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
+    let level = match asked {
+        Some(level) => Targets::new().with_default(level),
+        None => Targets::new().with_default(LevelFilter::WARN).with_target("s3s", LevelFilter::OFF),
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
+    tracing_subscriber::registry().with(lines.with_filter(level)).init();
 }

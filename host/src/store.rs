@@ -12,7 +12,7 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Result, s3_error};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
@@ -76,8 +76,8 @@ impl Store {
         let files = s3s_fs::FileSystem::new(folder).map_err(|error| usage(anyhow!("{error:?}")))?;
         drop(lock);
         let mut service = S3ServiceBuilder::new(files);
-        service.set_auth(SimpleAuth::from_single(key, secret));
-        service.set_access(AsAws { region: region.to_owned() });
+        service.set_auth(OneKey { key: key.to_owned(), secret: secret.into() });
+        service.set_access(AsAws { region: region.to_owned(), folder: folder.to_owned() });
         Ok(Store { service: service.build(), folder: folder.to_owned(), turn: Default::default() })
     }
 
@@ -150,9 +150,26 @@ fn internal(error: impl std::fmt::Display) -> HttpError {
     HttpError::InternalError(Some(error.to_string()))
 }
 
-/// Refuses what AWS refuses and s3s lets pass.
+/// The store's only credentials.
+struct OneKey {
+    key: String,
+    secret: SecretKey,
+}
+
+#[async_trait::async_trait]
+impl S3Auth for OneKey {
+    async fn get_secret_key(&self, key: &str) -> S3Result<SecretKey> {
+        if key != self.key {
+            return Err(s3_error!(InvalidAccessKeyId, "this store has another access key"));
+        }
+        Ok(self.secret.clone())
+    }
+}
+
+/// Refuses what AWS refuses and s3s or s3s-fs let pass.
 struct AsAws {
     region: String,
+    folder: PathBuf,
 }
 
 #[async_trait::async_trait]
@@ -184,6 +201,13 @@ impl S3Access for AsAws {
         let unsigned = request.headers().keys().map(|name| name.as_str()).find(|name| {
             name.starts_with("x-amz-") && !signed.iter().any(|signed| signed.eq_ignore_ascii_case(name))
         });
+        // s3s-fs would make the bucket of an object that is put.
+        if let Some(bucket) = request.s3_path().get_bucket_name()
+            && request.s3_op().name() != "CreateBucket"
+            && !self.folder.join(bucket).is_dir()
+        {
+            return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+        }
         match unsigned {
             Some(name) => Err(s3_error!(
                 AccessDenied,

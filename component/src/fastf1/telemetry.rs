@@ -28,8 +28,9 @@ pub fn zero_date(car: &Samples<Car>, position: &Samples<Position>) -> Option<Tim
 
 /// The document `{"car_data": {number: [row, ...]}, "pos_data": {...}}` in pieces, a row or less each.
 ///
-/// It holds the tables of `drivers` (FastF1's `session.drivers`) that have samples, in that order. Fails where
-/// lining a driver up would multiply the samples beyond measure.
+/// It holds the tables of those `drivers` that have samples, in that order. FastF1's are `session.drivers`, in
+/// the order that they have before it computes results from laps. Fails where lining a driver up would multiply
+/// the samples beyond measure.
 pub fn document<'a>(
     car: &'a Samples<Car>,
     position: &'a Samples<Position>,

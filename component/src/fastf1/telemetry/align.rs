@@ -84,3 +84,32 @@ fn numpy_sort(mut rows: &mut [(i64, Origin)]) {
     }
     rows.sort_by_key(|row| row.0);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meets_each_with_each_and_keeps_no_date_last() {
+        let rows = outer_merge(&[30, NO_DATE, 10, 30], &[30, 20, NO_DATE, 30, 40]);
+        let own = |date, index| (date, Some(index));
+        let rows = rows.expect("few rows");
+        assert_eq!(rows[..2], [own(10, 2), (20, None)]);
+        assert_eq!(rows[2..6], [own(30, 0), own(30, 0), own(30, 3), own(30, 3)]);
+        assert_eq!(rows[6..], [(40, None), own(NO_DATE, 1)]);
+    }
+
+    /// `numpy.argsort` of the same dates.
+    #[test]
+    fn shuffles_equal_dates_as_numpy_does() {
+        let dates = [0, 1, 1, 2, 3, 3, 4, 4, 4, 4, 5, 5, 6, 6, 7, 7, 7, 7, 9, 9];
+        let order = [0, 1, 2, 3, 4, 5, 8, 9, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
+        let rows = outer_merge(&dates, &[]).expect("few rows");
+        assert!(rows.iter().map(|(_, origin)| *origin).eq(order.map(Some)));
+    }
+
+    #[test]
+    fn refuses_to_multiply_without_measure() {
+        assert_eq!(outer_merge(&[7; 1000], &[7; 1001]), None);
+    }
+}

@@ -8,7 +8,7 @@ use serde::de::{IgnoredAny, MapAccess};
 use crate::fastf1::python;
 use crate::fastf1::table::{Cell, Row};
 use crate::fastf1::time::{Timedelta, Timestamp};
-use crate::fastf1::value::{Fields, Keyed, Leaf, Object};
+use crate::fastf1::value::{Conversion, Fields, Keyed, Leaf, Object};
 
 /// `CarData.z`: engine speed (1/min), speed (km/h), gear, throttle (%), brake, DRS.
 pub struct Car;
@@ -18,6 +18,9 @@ pub struct Position;
 
 /// The channels of one sample, as many as the feed has.
 pub type Channels = [i64; 6];
+
+/// One channel as it came: missing, no number, or a number.
+type Channel = Option<Result<i64, Conversion>>;
 
 /// Why FastF1 takes no sample from what a message says of a car.
 pub enum Flaw {
@@ -93,9 +96,10 @@ impl<F: Feed> Default for Moment<'_, F> {
 
 impl<'a, F: Feed> Fields<'a> for Record<'a, F> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            _ if key == F::MOMENTS => self.moments = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
+        if key == F::MOMENTS {
+            self.moments = Some(map.next_value()?);
+        } else {
+            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }
@@ -103,10 +107,12 @@ impl<'a, F: Feed> Fields<'a> for Record<'a, F> {
 
 impl<'a, F: Feed> Fields<'a> for Moment<'a, F> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            _ if key == F::DATE => self.date = Some(map.next_value()?),
-            _ if key == F::CARS => self.cars = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
+        if key == F::DATE {
+            self.date = Some(map.next_value()?);
+        } else if key == F::CARS {
+            self.cars = Some(map.next_value()?);
+        } else {
+            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }
@@ -115,13 +121,13 @@ impl<'a, F: Feed> Fields<'a> for Moment<'a, F> {
 /// `{"Channels": {"0": ...}}`
 #[derive(Default)]
 pub struct CarEntry<'a> {
-    channels: Option<Object<'a, CarChannels<'a>>>,
+    channels: Option<Object<'a, CarChannels>>,
 }
 
 #[derive(Default)]
-struct CarChannels<'a>([Option<Leaf<'a>>; 6]);
+struct CarChannels([Channel; 6]);
 
-impl CarChannels<'_> {
+impl CarChannels {
     /// RPM, Speed, nGear, Throttle, Brake, DRS.
     const KEYS: [&'static str; 6] = ["0", "2", "3", "4", "5", "45"];
 }
@@ -136,10 +142,10 @@ impl<'a> Fields<'a> for CarEntry<'a> {
     }
 }
 
-impl<'a> Fields<'a> for CarChannels<'a> {
+impl<'a> Fields<'a> for CarChannels {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match Self::KEYS.iter().zip(&mut self.0).find(|(known, _)| **known == key) {
-            Some((_, channel)) => *channel = Some(map.next_value()?),
+            Some((_, channel)) => *channel = read_channel(map)?,
             None => drop(map.next_value::<IgnoredAny>()?),
         }
         Ok(())
@@ -156,28 +162,26 @@ impl Feed for Car {
 
     fn channels(entry: &CarEntry, _: &mut Texts) -> Result<Channels, Flaw> {
         let channels = entry.channels.as_ref().ok_or(Flaw::Missing)?;
-        let [rpm, speed, gear, throttle, brake, drs] = &channels.get().ok_or(Flaw::Shape)?.0;
+        let [rpm, speed, gear, throttle, brake, drs] = channels.get().ok_or(Flaw::Shape)?.0;
         // The cars of 2026 have no DRS.
-        let none = Leaf::Int(0);
-        let drs = drs.as_ref().or(Some(&none));
-        numbers([rpm.as_ref(), speed.as_ref(), gear.as_ref(), throttle.as_ref(), brake.as_ref(), drs])
+        numbers([rpm, speed, gear, throttle, brake, drs.or(Some(Ok(0)))])
     }
 }
 
 #[derive(Default)]
 pub struct PositionEntry<'a> {
-    x: Option<Leaf<'a>>,
-    y: Option<Leaf<'a>>,
-    z: Option<Leaf<'a>>,
+    x: Channel,
+    y: Channel,
+    z: Channel,
     status: Option<Leaf<'a>>,
 }
 
 impl<'a> Fields<'a> for PositionEntry<'a> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
-            "X" => self.x = Some(map.next_value()?),
-            "Y" => self.y = Some(map.next_value()?),
-            "Z" => self.z = Some(map.next_value()?),
+            "X" => self.x = read_channel(map)?,
+            "Y" => self.y = read_channel(map)?,
+            "Z" => self.z = read_channel(map)?,
             "Status" => self.status = Some(map.next_value()?),
             _ => drop(map.next_value::<IgnoredAny>()?),
         }
@@ -194,7 +198,7 @@ impl Feed for Position {
     type Entry<'a> = PositionEntry<'a>;
 
     fn channels(entry: &PositionEntry, texts: &mut Texts) -> Result<Channels, Flaw> {
-        let [x, y, z] = numbers([entry.x.as_ref(), entry.y.as_ref(), entry.z.as_ref()])?;
+        let [x, y, z] = numbers([entry.x, entry.y, entry.z])?;
         let status = match &entry.status {
             None => None,
             Some(status) => status_text(status)?,
@@ -203,14 +207,18 @@ impl Feed for Position {
     }
 }
 
-/// Whole numbers of values as numpy's `astype("int64")` reads them: texts of numbers too, fractions cut.
-fn numbers<const N: usize>(values: [Option<&Leaf>; N]) -> Result<[i64; N], Flaw> {
+/// Reads a value as numpy's `astype("int64")` does: texts of numbers too, fractions cut.
+fn read_channel<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Channel, A::Error> {
+    Ok(Some(map.next_value::<Leaf>()?.int()))
+}
+
+fn numbers<const N: usize>(channels: [Channel; N]) -> Result<[i64; N], Flaw> {
     let mut numbers = [0; N];
-    if values.contains(&None) {
+    if channels.contains(&None) {
         return Err(Flaw::Missing);
     }
-    for (number, value) in numbers.iter_mut().zip(values.into_iter().flatten()) {
-        *number = value.int().map_err(|_| Flaw::Value)?;
+    for (number, channel) in numbers.iter_mut().zip(channels.into_iter().flatten()) {
+        *number = channel.map_err(|_| Flaw::Value)?;
     }
     Ok(numbers)
 }

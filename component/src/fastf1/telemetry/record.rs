@@ -1,8 +1,8 @@
 //! One record of a `.z` feed: base64 of raw deflate of JSON, unpacked as leniently as FastF1's `_api.parse`.
 
 use base64::alphabet::STANDARD;
-use base64::engine::general_purpose::NO_PAD;
-use base64::engine::{Engine, GeneralPurpose};
+use base64::engine::general_purpose::PAD;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose};
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// The longest JSON text that a record may hold, in bytes. A real one has some ten thousand; this bounds what
@@ -10,7 +10,10 @@ use flate2::{Decompress, FlushDecompress, Status};
 const LONGEST: usize = 2 << 20;
 
 /// Python does not care which bits the last symbol has too many.
-const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    PAD.with_decode_allow_trailing_bits(true).with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Unpacks record after record in the same buffers.
 pub struct Unpacker {
@@ -43,6 +46,10 @@ impl Unpacker {
     fn decode(&mut self, record: &str) -> Option<()> {
         if !record.is_ascii() {
             return None;
+        }
+        self.deflated.clear();
+        if record.len().is_multiple_of(4) && BASE64.decode_vec(record, &mut self.deflated).is_ok() {
+            return Some(());
         }
         self.symbols.clear();
         let mut padding = 0;
@@ -81,10 +88,53 @@ impl Unpacker {
             let status = self.inflate.decompress_vec(input, &mut self.json, FlushDecompress::None).ok()?;
             let stuck = before == (self.inflate.total_in(), self.json.len());
             match status {
+                _ if self.json.len() > LONGEST => return None,
                 Status::StreamEnd => return Some(()),
-                _ if stuck || self.json.len() > LONGEST => return None,
+                _ if stuck => return None,
                 _ => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unpack(record: &str) -> Option<String> {
+        Unpacker::new().unpack(record).map(str::to_owned)
+    }
+
+    /// `{"a":1}`, deflated; every other form of it as Python takes it.
+    #[test]
+    fn is_as_lenient_as_python() {
+        let object = Some("{\"a\":1}".to_owned());
+        for record in [
+            "{\"a\":1}",
+            "\"q1ZKVLIyrAUA\"",
+            "q1ZKVLIyrAUA",
+            "\"\"q1ZK VLIy*=rAUA\"",
+            "\"q1ZKVLIyrAUAAA==\"",
+            "\"q1ZKVLIyrAUAAA==/not read\"",
+            "\"q1ZKVLIyrAUAAB==\"",
+        ] {
+            assert_eq!(unpack(record), object, "{record}");
+        }
+        for record in
+            ["", "\"", "\"q1ZKVLIyrAU\"", "\"q1ZKVLIy\"", "\"q1ZKVLIyrAUAA\"", "\"é1ZKVLIyrAUA\"", "\"AwA=\""]
+        {
+            assert_eq!(unpack(record), None, "{record}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_inflates_without_end_is_none() {
+        let bomb = {
+            use std::io::Write;
+            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+            deflate.write_all(&vec![b'{'; 2 * LONGEST]).expect("a vector takes everything");
+            deflate.finish().expect("a vector takes everything")
+        };
+        assert!(unpack(&BASE64.encode(bomb)).is_none());
     }
 }

@@ -10,12 +10,12 @@ use super::zero::{Offsets, reference};
 use crate::fastf1::feed::{Count, Unusable, split_timestamp};
 use crate::fastf1::lines::Lines;
 use crate::fastf1::time::{Timedelta, Timestamp};
-use crate::fastf1::value::{Keyed, Leaf, Object};
+use crate::fastf1::value::{Keyed, Object};
 
 /// What a reader keeps of a feed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// What the tables need: ten to twenty bytes a sample.
+    /// What the tables need: about ten bytes a sample.
     Samples,
     /// What the zero date needs: a few numbers a driver.
     ZeroDate,
@@ -115,10 +115,8 @@ impl<F: Feed> Samples<F> {
             let date = date.map_or(NO_DATE, |date| date.0.wrapping_mul(1000));
             let cars = match moment.cars.as_ref()? {
                 Keyed::Object(cars) => cars,
-                other => {
-                    self.wrong_cars(other)?;
-                    continue;
-                }
+                Keyed::List(cars) if cars.is_empty() => continue,
+                _ => return None,
             };
             for (at, (number, entry)) in cars.iter().enumerate() {
                 let driver = self.driver(number, at);
@@ -131,24 +129,6 @@ impl<F: Feed> Samples<F> {
             }
         }
         Some(())
-    }
-
-    /// Cars that are no object: FastF1 takes the first item for a number, and fails when it looks it up.
-    fn wrong_cars(&mut self, cars: &Keyed<Object<F::Entry<'_>>>) -> Option<()> {
-        match cars {
-            Keyed::List(items) if items.is_empty() => return Some(()),
-            Keyed::List(items) => match items.first() {
-                Some(Object::Not(Leaf::Text(number))) => drop(self.driver(number, 0)),
-                Some(Object::Not(Leaf::List { .. } | Leaf::Object { .. }) | Object::Is(_)) | None => {}
-                Some(Object::Not(_)) => self.broken = true,
-            },
-            Keyed::Not(Leaf::Text(text)) => match text.char_indices().nth(1) {
-                None if text.is_empty() => return Some(()),
-                first => drop(self.driver(first.map_or(text, |(end, _)| &text[..end]), 0)),
-            },
-            _ => {}
-        }
-        None
     }
 
     /// The index of a driver, who is added where not yet known. `guess` is where to look first.
@@ -184,43 +164,57 @@ impl<F: Feed> Samples<F> {
         self.drivers.iter().find(|driver| driver.number == number)
     }
 
-    /// A driver's table, in FastF1's order of rows. Who has fewer samples than another one is lined up on
-    /// that; what he lacks has no channels.
+    /// A driver's table, in FastF1's order of rows.
     pub fn table<'a>(
         &'a self,
         driver: &'a Driver,
         zero: Option<Timestamp>,
     ) -> Result<Table<'a, F>, Unusable> {
-        let sample = move |date: i64, row: Option<Row>, unknown| {
-            let date = (date != NO_DATE).then(|| round(date));
-            Sample {
-                date,
-                time: date.zip(zero).map(|(date, zero)| date - zero),
-                status: row.and_then(|row| self.status(&row)).unwrap_or(unknown),
-                channels: row.map(|[_, channels @ ..]| channels),
-                feed: PhantomData,
-            }
-        };
         let complete = reference(&self.offsets()).and_then(|index| self.drivers.get(index));
-        let rows = driver.rows.iter();
         match complete.filter(|complete| complete.offsets.samples > driver.offsets.samples) {
-            None => {
-                let unknown =
-                    if driver.rows.iter().any(|row| self.status(&row).is_some()) { "None" } else { "" };
-                Ok(Box::new(rows.map(move |row| sample(self.date(&row), Some(row), unknown))))
-            }
-            Some(complete) => {
-                let dates =
-                    |driver: &Driver| driver.rows.iter().map(|row| self.date(&row)).collect::<Vec<_>>();
-                let order = outer_merge(&dates(driver), &dates(complete)).ok_or_else(|| {
-                    Unusable::new(format!("too many samples of car {} share their date", driver.number))
-                })?;
-                let rows: Vec<_> = rows.collect();
-                Ok(Box::new(order.into_iter().map(move |(date, origin)| {
-                    let row = origin.and_then(|index| rows.get(index as usize));
-                    sample(date, row.copied(), OFF_TRACK)
-                })))
-            }
+            None => Ok(self.as_they_came(driver, zero)),
+            Some(complete) => self.lined_up(driver, complete, zero),
+        }
+    }
+
+    fn as_they_came<'a>(&'a self, driver: &'a Driver, zero: Option<Timestamp>) -> Table<'a, F> {
+        let any_status = driver.rows.iter().any(|row| self.status(&row).is_some());
+        let unknown = if any_status { "None" } else { "" };
+        Box::new(driver.rows.iter().map(move |row| self.sample(self.date(&row), zero, Some(&row), unknown)))
+    }
+
+    /// The table of a driver who has fewer samples than another one. What he lacks has no channels.
+    fn lined_up(
+        &self,
+        driver: &Driver,
+        complete: &Driver,
+        zero: Option<Timestamp>,
+    ) -> Result<Table<'_, F>, Unusable> {
+        let dates = |driver: &Driver| driver.rows.iter().map(|row| self.date(&row)).collect::<Vec<_>>();
+        let order = outer_merge(&dates(driver), &dates(complete)).ok_or_else(|| {
+            Unusable::new(format!("too many samples of car {} share their date", driver.number))
+        })?;
+        let rows: Vec<_> = driver.rows.iter().collect();
+        Ok(Box::new(order.into_iter().map(move |(date, origin)| {
+            let row = origin.and_then(|index| rows.get(index as usize));
+            self.sample(date, zero, row, OFF_TRACK)
+        })))
+    }
+
+    fn sample<'a>(
+        &'a self,
+        date: i64,
+        zero: Option<Timestamp>,
+        row: Option<&Row>,
+        unknown: &'a str,
+    ) -> Sample<'a, F> {
+        let date = (date != NO_DATE).then(|| round(date));
+        Sample {
+            date,
+            time: date.zip(zero).map(|(date, zero)| date - zero),
+            status: row.and_then(|row| self.status(row)).unwrap_or(unknown),
+            channels: row.map(|[_, channels @ ..]| *channels),
+            feed: PhantomData,
         }
     }
 
