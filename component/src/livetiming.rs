@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::TimeDelta;
+use chrono::{Datelike, TimeDelta};
 use futures_util::future::join_all;
 use http::Uri;
 
@@ -104,7 +104,7 @@ impl Livetiming {
 
     /// A season's `Index.json`.
     pub async fn index<R: Transport + Clock>(&self, client: &Client<R>, season: i32) -> Result<Vec<u8>> {
-        self.get(client, &format!("{season}/Index.json")).await.map_err(|refused| refused.official)
+        self.get(client, &index_path(season)).await.map_err(|refused| refused.official)
     }
 
     /// Fetches topics of a session, all at once. A topic that livetiming does not have is missing in the
@@ -162,13 +162,13 @@ impl Livetiming {
             return refused;
         }
         if refused.kind == Kind::Blocked {
-            match self.get_official(client, &format!("{FINISHED_SEASON}/Index.json")).await {
+            match self.get_official(client, &index_path(FINISHED_SEASON)).await {
                 Err(error) if error.kind != Kind::NotFound => return error,
                 _ => {}
             }
         }
         let cause = refused.message;
-        if client.runtime.now().naive_utc() < session.starts + PUBLISHED_AFTER {
+        if client.runtime.now().naive_utc() - session.starts < PUBLISHED_AFTER {
             let message = format!("livetiming has not published {session} yet ({cause}); try again later");
             return Error::new(Kind::NotPublished, message);
         }
@@ -177,6 +177,11 @@ impl Livetiming {
             format!("livetiming has nothing of {session} ({cause}); check the session"),
         )
     }
+}
+
+/// A season's index, relative to `static/`.
+pub fn index_path(season: i32) -> String {
+    format!("{season}/Index.json")
 }
 
 /// Why neither host gave something.
@@ -221,7 +226,7 @@ fn is_gap(kind: Kind) -> bool {
 /// A session's folder as FastF1's `_api.make_path` names it, relative to `static/`, with a slash at its end.
 pub fn built_path(session: &Session) -> String {
     let Session { event_date, session_date, event, name, .. } = session;
-    let path = format!("{}/{event_date} {event}/{session_date} {}/", event_date.format("%Y"), name.full());
+    let path = format!("{}/{event_date} {event}/{session_date} {}/", event_date.year(), name.full());
     let path = path.replace(' ', "_");
     FILED_ELSEWHERE.iter().fold(path, |path, (from, to)| path.replace(from, to))
 }
