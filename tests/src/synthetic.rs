@@ -50,6 +50,8 @@ pub struct Plan {
     pub telemetry_hz: i64,
     /// The oddities that a recording has by chance, all of them: see [`feeds`].
     pub quirks: bool,
+    /// Lines that are lost, come twice or come late.
+    pub noise: bool,
     /// Whether Jolpica has results yet.
     pub results: bool,
     /// Topics that livetiming does not have.
@@ -71,10 +73,16 @@ impl Plan {
         rain: false,
         telemetry_hz: 0,
         quirks: true,
+        noise: false,
         results: true,
         missing: &[],
         empty: &[],
     };
+
+    /// Whether this session is the one in `n` that has a certain oddity.
+    pub fn oddity(&self, n: u64, which: u64) -> bool {
+        self.quirks && self.seed % n == which
+    }
 
     /// Any session that the generator can make up.
     pub fn from_seed(seed: u64) -> Plan {
@@ -87,10 +95,12 @@ impl Plan {
             7 if season >= 2023 => Kind::SprintQualifying,
             _ => Kind::Practice,
         };
-        let missing: &[&str] = if dice.one_in(3) { *dice.pick(&GAPS) } else { &[] };
-        let empty: &[&str] = if dice.one_in(8) { *dice.pick(&GAPS) } else { &[] };
+        let missing: &[&str] = if dice.one_in(3) { dice.pick(&GAPS) } else { &[] };
+        let empty: &[&str] = if dice.one_in(8) { dice.pick(&GAPS) } else { &[] };
         // Without any list of drivers FastF1's order of them is a set's: no two runs agree.
         let nobody = missing.contains(&"DriverList") || empty.contains(&"DriverList");
+        // Jolpica has nothing about a qualifying for a sprint either.
+        let kind = if nobody && kind == Kind::SprintQualifying { Kind::Qualifying } else { kind };
         Plan {
             seed,
             kind,
@@ -103,6 +113,7 @@ impl Plan {
             rain: dice.one_in(3),
             telemetry_hz: if dice.one_in(5) { 1 } else { 0 },
             quirks: !dice.one_in(4),
+            noise: dice.one_in(3),
             results: nobody || !dice.one_in(4),
             missing,
             empty,
@@ -132,6 +143,8 @@ pub const GAPS: [&[&str]; 13] = [
 pub const CATALOGUE: &[(&str, Plan)] = &[
     ("race", Plan { seed: 11, cars: 10, laps: 18, safety_car: true, red_flag: true, ..Plan::BASE }),
     ("race-rain", Plan { seed: 13, season: 2023, rain: true, safety_car: true, ..Plan::BASE }),
+    ("race-noise", Plan { seed: 45, season: 2022, safety_car: true, red_flag: true, noise: true, ..Plan::BASE }),
+    ("qualifying-noise", Plan { seed: 44, kind: Kind::Qualifying, season: 2024, noise: true, results: false, ..Plan::BASE }),
     ("race-2018", Plan { seed: 14, season: 2018, safety_car: true, telemetry_hz: 1, laps: 8, cars: 5, ..Plan::BASE }),
     ("race-no-results", Plan { seed: 15, season: 2026, results: false, red_flag: true, telemetry_hz: 1, laps: 8, cars: 6, ..Plan::BASE }),
     ("race-abandoned", Plan { seed: 16, season: 2021, abandoned: true, rain: true, ..Plan::BASE }),

@@ -30,8 +30,8 @@ impl Dice {
         self.between(1, n) == 1
     }
 
-    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.between(0, items.len() as i64 - 1) as usize]
+    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.between(0, items.len() as i64 - 1) as usize]
     }
 
     pub fn shuffle<T>(&mut self, items: &mut [T]) {

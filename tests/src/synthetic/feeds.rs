@@ -74,16 +74,41 @@ pub fn topics(plan: &Plan, story: &Story) -> Vec<Topic> {
         .map(|(name, tell)| {
             let dice = &mut Dice::new(plan.seed, name);
             let mut lines = if plan.empty.contains(&name) { Vec::new() } else { tell(plan, story, dice) };
+            if plan.noise && NOISY.contains(&name) {
+                disturb(&mut lines, dice);
+            }
             lines.sort_by_key(|line| line.at);
             if plan.quirks && TORN.contains(&name) && !lines.is_empty() {
                 tear(&mut lines, dice);
             }
-            if plan.quirks && name == "TimingData" && plan.seed % 5 == 0 {
+            if name == "TimingData" && plan.oddity(5, 0) {
                 turn_back(&mut lines);
             }
             Topic { name, lines }
         })
         .collect()
+}
+
+/// Topics that lose lines.
+const NOISY: [&str; 6] =
+    ["TimingData", "TimingAppData", "DriverList", "RaceControlMessages", "WeatherData", "TrackStatus"];
+
+/// Loses some lines, says some twice, delays some.
+fn disturb(lines: &mut Vec<Line>, dice: &mut Dice) {
+    let first = lines.first().cloned();
+    let told = std::mem::take(lines);
+    for mut line in told {
+        match dice.between(0, 119) {
+            0 | 1 => continue,
+            2 | 3 => lines.push(line.clone()),
+            4 | 5 => line.at += dice.between(200, 9_000),
+            _ => {}
+        }
+        lines.push(line);
+    }
+    if lines.is_empty() {
+        lines.extend(first);
+    }
 }
 
 /// Topics in which FastF1 takes a line that is not JSON in its stride.

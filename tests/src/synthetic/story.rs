@@ -138,7 +138,7 @@ impl Track {
         Track {
             lap: dice.between(71_000, 98_000),
             splits: [dice.between(270, 380), dice.between(620, 740)],
-            pit: *dice.pick(&[PitLane::AcrossLine, PitLane::BeforeLine, PitLane::AfterLine]),
+            pit: dice.pick(&[PitLane::AcrossLine, PitLane::BeforeLine, PitLane::AfterLine]),
             trap_after_line: dice.one_in(3),
         }
     }
@@ -195,7 +195,7 @@ fn yellow_flags(story: &mut Story, dice: &mut Dice) {
             continue;
         }
         let sector = dice.between(1, 20);
-        let flag = *dice.pick(&["YELLOW", "DOUBLE YELLOW"]);
+        let flag = dice.pick(&["YELLOW", "DOUBLE YELLOW"]);
         story.track_status.extend([(at, "2"), (clear, "1")]);
         for (t, flag) in [(at + 40, flag), (clear - 30, "CLEAR")] {
             story.messages.push(Message {

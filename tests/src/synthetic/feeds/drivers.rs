@@ -11,7 +11,7 @@ const IMAGES: &str = "https://images.example/drivers";
 
 /// Who stands in the list: one that withdrew before the session is in Jolpica's list only, if anywhere.
 pub fn listed(plan: &Plan, car: &Car) -> bool {
-    car.fate != Fate::Withdrew || plan.seed % 2 == 0
+    car.fate != Fate::Withdrew || plan.seed.is_multiple_of(2)
 }
 
 pub fn driver_list(plan: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
@@ -40,7 +40,7 @@ pub fn driver_list(plan: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
         if season >= 2020 && !(plan.quirks && place == 2) {
             names.set("HeadshotUrl", format!("{IMAGES}/{}.png", driver.reference().to_lowercase()));
         }
-        if season >= 2020 && season <= 2024 {
+        if (2020..=2024).contains(&season) {
             names.set("CountryCode", driver.country);
         }
         if names_later {
@@ -66,7 +66,7 @@ pub fn driver_list(plan: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
     if plan.quirks {
         lines.extend(oddities(story, &cars, dice));
     }
-    if plan.quirks && plan.seed % 10 == 3 {
+    if plan.oddity(10, 3) {
         // A reserve under a number of its own, but with the racing number of somebody else.
         let mut reserve =
             Json::with([("Tla", "RES".into()), ("FirstName", "Rea".into()), ("LastName", "Serve".into())]);
@@ -119,6 +119,7 @@ pub fn top_three(_: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
 pub fn team_radio(_: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
     let mut times: Vec<i64> = (0..4).map(|_| dice.between(story.start, story.end)).collect();
     times.sort_unstable();
+    let cars: Vec<&Car> = story.cars.iter().collect();
     let capture = |at: i64, car: &Car| {
         Json::with([
             ("Utc", message_utc(story, at).into()),
@@ -130,7 +131,7 @@ pub fn team_radio(_: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
         .into_iter()
         .enumerate()
         .map(|(i, at)| {
-            let capture = capture(at, dice.pick(&story.cars));
+            let capture = capture(at, dice.pick(&cars));
             let captures = if i == 0 {
                 Json::List(vec![capture])
             } else {

@@ -132,7 +132,7 @@ pub fn lap_count(plan: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
         let mut count = Json::with([("CurrentLap", (lap + 1).into())]);
         if plan.quirks && lap == 1 {
             // The distance is corrected, not always to the right one.
-            count.set("TotalLaps", laps - i64::from(plan.seed % 6 == 5));
+            count.set("TotalLaps", laps - i64::from(plan.oddity(6, 5)));
         }
         lines.push(Line::new(at + dice.between(10, 90), &count));
     }

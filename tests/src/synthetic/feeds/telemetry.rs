@@ -103,7 +103,7 @@ fn sample(
         let _ = match channel {
             Channel::CarData => {
                 let brake = if plan.quirks && i == 2 && dice.one_in(50) {
-                    *dice.pick(&[104, 55])
+                    dice.pick(&[104, 55])
                 } else {
                     state.brake
                 };

@@ -136,7 +136,7 @@ fn ending(teller: &mut Teller, car: &Car) {
         Fate::RetiredInPit => {
             let at = car.laps.last().map_or(teller.story.start, |lap| lap.end());
             teller.tell(at + 80 * SECOND, car, [("Retired", true.into()), ("Status", 84.into())]);
-            if teller.plan.quirks && teller.plan.seed % 3 == 0 {
+            if teller.plan.oddity(3, 0) {
                 // A lap that never was, counted when the car is given up.
                 let ghost = car.lap_count() + 1;
                 teller.tell(

@@ -80,7 +80,7 @@ fn of_car(plan: &Plan, car: &Car, first_told: i64, race: bool, dice: &mut Dice, 
             let mut told = fitted(stint);
             // Compound and age are not always known at once, and not always right at first.
             if plan.quirks && dice.one_in(4) {
-                told.set("Compound", *dice.pick(&["UNKNOWN", "TEST_UNKNOWN", "MEDIUM"]));
+                told.set("Compound", dice.pick(&["UNKNOWN", "TEST_UNKNOWN", "MEDIUM"]));
                 told.set("New", "false");
                 let right = Json::with([
                     ("Compound", stint.compound.into()),

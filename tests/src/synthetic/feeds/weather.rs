@@ -32,8 +32,8 @@ pub fn weather_data(plan: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
         ]);
         // A sensor without a value: FastF1 makes a zero of it.
         if plan.quirks && dice.one_in(20) {
-            let name = *dice.pick(&["AirTemp", "Humidity", "Rainfall", "WindDirection", "WindSpeed"]);
-            weather.set(name, *dice.pick(&["", "n/a", "12,5"]));
+            let name = dice.pick(&["AirTemp", "Humidity", "Rainfall", "WindDirection", "WindSpeed"]);
+            weather.set(name, dice.pick(&["", "n/a", "12,5"]));
         }
         if plan.quirks && dice.one_in(30) {
             let Json::Object(fields) = &mut weather else { continue };

@@ -125,8 +125,8 @@ fn grid(plan: &Plan, weekend: &Weekend, dice: &mut Dice) -> Vec<Car> {
             grid: if place == last && plan.cars > 4 { 0 } else { place },
             laps: Vec::new(),
             stints: vec![Stint {
-                compound: *dice.pick(dry),
-                age: *dice.pick(&[0, 0, 3, 4]),
+                compound: dice.pick(dry),
+                age: dice.pick(&[0, 0, 3, 4]),
                 from: 0,
                 changed: true,
             }],
@@ -250,7 +250,7 @@ fn next_lap(
     let before = car.laps.last().filter(|before| before.timed && before.pit_out.is_none() && wait == 0);
     if let Some(before) = before.filter(|_| now.plan.quirks && red.is_none() && dice.one_in(12)) {
         // The same time again, which the feed then does not repeat; and sometimes the same first sector.
-        let (shift, longer) = *dice.pick(&[(0, 0), (7, 0), (0, 31)]);
+        let (shift, longer) = dice.pick(&[(0, 0), (7, 0), (0, 31)]);
         lap.sectors =
             [before.sectors[0] + shift, before.sectors[1] - shift - 2, before.sectors[2] + 2 + longer];
     }
@@ -317,7 +317,7 @@ fn pit(
         (true, true) => dice.pick(&["INTERMEDIATE", "INTERMEDIATE", "WET"]),
         (true, false) => dice.pick(&dry),
     };
-    car.stints.push(Stint { compound, age: *dice.pick(&[0, 0, 0, 2, 5]), from: pit_in, changed: tyres });
+    car.stints.push(Stint { compound, age: dice.pick(&[0, 0, 0, 2, 5]), from: pit_in, changed: tyres });
 }
 
 fn tell_interruptions(

@@ -123,7 +123,7 @@ fn outings(
         let lap =
             Lap { start: t, pit_out: Some(t), pit_in: Some(t + 90 * SECOND), part: n, ..Lap::default() };
         car.laps.push(lap);
-        if plan.seed % 2 == 0 {
+        if plan.oddity(2, 0) {
             return;
         }
         t += 4 * MINUTE;
@@ -133,12 +133,12 @@ fn outings(
             if plan.kind == Kind::Practice { dice.between(2, plan.laps.max(2)) } else { dice.between(1, 3) };
         let wet = rain.is_some_and(|(from, to)| (from..to).contains(&t));
         let compound = if wet {
-            *dice.pick(&["INTERMEDIATE", "WET"])
+            dice.pick(&["INTERMEDIATE", "WET"])
         } else {
-            *dice.pick(&["SOFT", "SOFT", "MEDIUM", "HARD"])
+            dice.pick(&["SOFT", "SOFT", "MEDIUM", "HARD"])
         };
         let changed = run == 0 || !dice.one_in(5);
-        car.stints.push(Stint { compound, age: *dice.pick(&[0, 0, 3, 6]), from: t, changed });
+        car.stints.push(Stint { compound, age: dice.pick(&[0, 0, 3, 6]), from: t, changed });
         // Out-lap, timed laps with a cool-down lap here and there, in-lap.
         let mut out = Some(t);
         for lap_in_run in 0..=laps + 1 {

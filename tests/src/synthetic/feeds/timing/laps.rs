@@ -112,7 +112,7 @@ pub fn segments(lap: &Lap) -> impl Iterator<Item = (usize, i64)> {
 /// The colours of the mini-sectors, each told as the car leaves it.
 fn mini_sectors(teller: &mut Teller, told: &Told, dice: &mut Dice) {
     for (n, at) in segments(told.lap) {
-        let status = *dice.pick(&[2048, 2048, 2048, 2049, 2051, 2064]);
+        let status = dice.pick(&[2048, 2048, 2048, 2049, 2051, 2064]);
         let path = format!("Sectors.{}.Segments.{}.Status", n / SEGMENTS, n % SEGMENTS);
         teller.tell_again(at + dice.between(0, 200), told.car, [(path.as_str(), Json::Int(status))]);
     }
@@ -198,9 +198,9 @@ fn line(teller: &mut Teller, told: &Told, odd: bool, last_line: Option<i64>, dic
         teller.tell(at, car, [("NumberOfLaps", number.into())]);
     }
     // The third sector and the lap time come with the line or, now and then, seconds after it.
-    let late = if quirks { *dice.pick(&[0, 0, 0, 0, 40, 900, 3_000, 4_700, 5_600]) } else { 0 };
+    let late = if quirks { dice.pick(&[0, 0, 0, 0, 40, 900, 3_000, 4_700, 5_600]) } else { 0 };
     let retires = car.fate == Fate::RetiredInPit && last_of(car, lap) && !lap.crosses_line;
-    if !(quirks && dice.one_in(40)) && !retires {
+    if !(retires || quirks && dice.one_in(40)) {
         teller.tell(at + late, car, [("Sectors.2.Value", sector_time(lap.sectors[2]).into())]);
     }
     if lap.crosses_line {
