@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::TimeDelta;
+use chrono::{Datelike, TimeDelta};
 use futures_util::future::join_all;
 use http::Uri;
 
@@ -65,16 +65,23 @@ const PUBLISHED_AFTER: TimeDelta = TimeDelta::hours(24);
 const FINISHED_SEASON: i32 = 2023;
 
 impl Livetiming {
-    /// GETs something below `static/`: from the official host, else from the mirror. Fails with the official
-    /// host's answer where the mirror does not have it either.
-    async fn get<R: Transport + Clock>(&self, client: &Client<R>, path: &str) -> Result<Vec<u8>> {
-        let refused = match self.get_official(client, path).await {
-            Err(error) if is_answer(error.kind) => error,
-            other => return other,
+    /// GETs something below `static/`: from the official host, else from the mirror.
+    async fn get<R: Transport + Clock>(
+        &self,
+        client: &Client<R>,
+        path: &str,
+    ) -> std::result::Result<Vec<u8>, Refused> {
+        let official = match self.get_official(client, path).await {
+            Ok(body) => return Ok(body),
+            Err(error) => error,
         };
-        match client.get(&url(&self.mirror, path)?, None).await {
+        if !is_answer(official.kind) {
+            return Err(Refused { official, mirror: None });
+        }
+        let mirror = async { client.get(&url(&self.mirror, path)?, None).await };
+        match mirror.await {
             Ok(response) => Ok(response.body),
-            Err(_) => Err(refused),
+            Err(error) => Err(Refused { official, mirror: Some(error) }),
         }
     }
 
@@ -97,7 +104,7 @@ impl Livetiming {
 
     /// A season's `Index.json`.
     pub async fn index<R: Transport + Clock>(&self, client: &Client<R>, season: i32) -> Result<Vec<u8>> {
-        self.get(client, &format!("{season}/Index.json")).await
+        self.get(client, &index_path(season)).await.map_err(|refused| refused.official)
     }
 
     /// Fetches topics of a session, all at once. A topic that livetiming does not have is missing in the
@@ -108,24 +115,27 @@ impl Livetiming {
         session: &Session,
         topics: &[&'static str],
     ) -> Result<Feeds> {
-        let mut refused = None;
+        let mut why = None;
         for path in self.paths(client, session).await {
             let fetch = async |topic: &'static str| {
-                (topic, self.get(client, &format!("{path}{topic}.jsonStream")).await)
+                let body = self.get(client, &format!("{path}{topic}.jsonStream")).await;
+                (topic, body.and_then(|body| checked(body, &path, topic)))
             };
             let feeds = join_all(topics.iter().map(|topic| fetch(topic))).await;
-            if let Some(error) =
-                feeds.iter().filter_map(|(_, feed)| feed.as_ref().err()).find(|e| !is_gap(e.kind))
-            {
+            let some = feeds.iter().any(|(_, feed)| feed.is_ok());
+            if let Some(error) = feeds.iter().find_map(|(_, feed)| feed.as_ref().err()?.may_pass(some)) {
                 return Err(error.clone());
             }
-            if feeds.iter().any(|(_, feed)| feed.is_ok()) {
+            let official = |refused: Refused| refused.official;
+            let feeds: Vec<_> =
+                feeds.into_iter().map(|(topic, feed)| (topic, feed.map_err(official))).collect();
+            if some {
                 return Ok(Feeds(feeds));
             }
-            refused = refused.or(feeds.into_iter().find_map(|(_, feed)| feed.err()));
+            why = why.or(feeds.into_iter().find_map(|(_, feed)| feed.err()));
         }
-        let refused = refused.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such topic"));
-        Err(self.why_nothing(client, session, refused).await)
+        let why = why.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such topic"));
+        Err(self.why_nothing(client, session, why).await)
     }
 
     /// Where a session may lie, best guess first: where the season's index says, and where FastF1 looks.
@@ -152,13 +162,13 @@ impl Livetiming {
             return refused;
         }
         if refused.kind == Kind::Blocked {
-            match self.get_official(client, &format!("{FINISHED_SEASON}/Index.json")).await {
+            match self.get_official(client, &index_path(FINISHED_SEASON)).await {
                 Err(error) if error.kind != Kind::NotFound => return error,
                 _ => {}
             }
         }
         let cause = refused.message;
-        if client.runtime.now().naive_utc() < session.starts + PUBLISHED_AFTER {
+        if client.runtime.now().naive_utc() - session.starts < PUBLISHED_AFTER {
             let message = format!("livetiming has not published {session} yet ({cause}); try again later");
             return Error::new(Kind::NotPublished, message);
         }
@@ -167,6 +177,40 @@ impl Livetiming {
             format!("livetiming has nothing of {session} ({cause}); check the session"),
         )
     }
+}
+
+/// A season's index, relative to `static/`.
+pub fn index_path(season: i32) -> String {
+    format!("{season}/Index.json")
+}
+
+/// Why neither host gave something.
+#[derive(Debug)]
+struct Refused {
+    official: Error,
+    /// None where the mirror was not asked.
+    mirror: Option<Error>,
+}
+
+impl Refused {
+    /// The error that may not be there the next time: then nothing is to be stored without this feed. That the
+    /// mirror fails counts where it is what serves the session (`some` feeds came) and the official host did
+    /// not say that there is no such feed.
+    fn may_pass(&self, some: bool) -> Option<&Error> {
+        let passing = |error: &&Error| !is_gap(error.kind);
+        let mirror = self.mirror.as_ref().filter(|_| some && self.official.kind != Kind::NotFound);
+        Some(&self.official).filter(passing).or(mirror.filter(passing))
+    }
+}
+
+/// A feed begins with a timestamp; what begins as HTML is some other host's page.
+fn checked(body: Vec<u8>, path: &str, topic: &str) -> std::result::Result<Vec<u8>, Refused> {
+    if body.trim_ascii_start().starts_with(b"<") {
+        let message =
+            format!("livetiming sent HTML or XML for {path}{topic}.jsonStream, not a feed; check the URL");
+        return Err(Refused { official: Error::new(Kind::NotJson, message), mirror: None });
+    }
+    Ok(body)
 }
 
 /// Whether the official host answered, with a status of 400 or more.
@@ -182,7 +226,7 @@ fn is_gap(kind: Kind) -> bool {
 /// A session's folder as FastF1's `_api.make_path` names it, relative to `static/`, with a slash at its end.
 pub fn built_path(session: &Session) -> String {
     let Session { event_date, session_date, event, name, .. } = session;
-    let path = format!("{}/{event_date} {event}/{session_date} {}/", event_date.format("%Y"), name.full());
+    let path = format!("{}/{event_date} {event}/{session_date} {}/", event_date.year(), name.full());
     let path = path.replace(' ', "_");
     FILED_ELSEWHERE.iter().fold(path, |path, (from, to)| path.replace(from, to))
 }

@@ -11,9 +11,10 @@ mod upstreams;
 
 pub use upstreams::session_asked_for;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 
 use crate::error::{Error, Kind, Result};
+use crate::fastf1::time::Timestamp;
 
 /// The first season that livetiming has.
 pub const FIRST_SEASON: i32 = 2018;
@@ -43,9 +44,10 @@ pub fn season(text: &str) -> std::result::Result<i32, String> {
 
 /// Reads `--as-of`: an instant, or a day, which begins at midnight UTC.
 pub fn as_of(text: &str) -> std::result::Result<DateTime<Utc>, String> {
-    let instant = DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()).ok();
-    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    instant.or_else(day).ok_or(format!("{text:?} is neither like 2024-07-08T12:00:00Z nor like 2024-07-08"))
+    let instant = |text: &str| DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()).ok();
+    instant(text)
+        .or_else(|| instant(&format!("{text}T00:00:00Z")))
+        .ok_or(format!("{text:?} is neither like 2024-07-08T12:00:00Z nor like 2024-07-08"))
 }
 
 impl Round {
@@ -55,6 +57,9 @@ impl Round {
             "0" => Err("rounds count from 1; testing has no round".into()),
             text if text.bytes().all(|b| b.is_ascii_digit()) => {
                 text.parse().map(Round::Number).map_err(|_| format!("{text} is no round"))
+            }
+            text if !name::is_distinctive(text) => {
+                Err(format!("{text:?} says too little; give a town, a country or a number"))
             }
             text => Ok(Round::Named(text.to_owned())),
         }
@@ -254,9 +259,8 @@ fn session(event: &Event, season: i32, wanted: Name) -> Result<Session> {
     })
 }
 
-/// `2018-04-29T16:10:00`, with or without a fraction or a `Z` (FastF1's `to_datetime`).
 fn date_time(text: &str) -> Option<NaiveDateTime> {
-    NaiveDateTime::parse_from_str(text.trim_matches('Z'), "%Y-%m-%dT%H:%M:%S%.f").ok()
+    DateTime::from_timestamp_micros(Timestamp::parse(text)?.0).map(|time| time.naive_utc())
 }
 
 /// `+03:00` or `03:00:00` in seconds (FastF1's `to_timedelta`); a time zone is less than a day off.
@@ -271,12 +275,8 @@ fn midnight(time: NaiveDateTime) -> NaiveDateTime {
     time.date().into()
 }
 
-fn days_before(time: NaiveDateTime, days: u64) -> Option<NaiveDateTime> {
-    midnight(time).checked_sub_days(Days::new(days))
-}
-
-fn not_a_schedule(what: &str, why: impl std::fmt::Display) -> Error {
-    Error::new(Kind::NotJson, format!("{what} is no season schedule: {why}"))
+fn not_a_schedule(why: impl std::fmt::Display) -> Error {
+    Error::new(Kind::NotJson, format!("this is no season schedule: {why}"))
 }
 
 #[cfg(test)]

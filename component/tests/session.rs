@@ -248,6 +248,26 @@ fn what_may_come_later_is_not_stored_without() {
 }
 
 #[test]
+fn a_mirror_that_fails_for_a_while_is_no_gap() {
+    let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
+    let (drivers, timing) = (format!("{RACE}DriverList"), format!("{RACE}TimingData"));
+    let mirror = [(MIRROR, drivers.as_str(), 200, DRIVERS), (MIRROR, timing.as_str(), 503, "")];
+    let fetch = |official| {
+        Upstreams::new(LATER, &[&[schedule, (OFFICIAL, "", official, "")], &mirror[..]].concat()).fetch(&[])
+    };
+    assert_eq!(fetch(401).expect_err("the mirror serves the session").kind, Kind::Unavailable(503));
+    fetch(404).expect("the official host knows that there is no TimingData");
+}
+
+#[test]
+fn a_page_is_no_feed() {
+    let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
+    let page = (OFFICIAL, "2024/2024-03-03_Northern", 200, "<!DOCTYPE html>");
+    let error = Upstreams::new(LATER, &[schedule, page]).fetch(&[]).expect_err("a page has no laps");
+    assert_eq!(error.kind, Kind::NotJson);
+}
+
+#[test]
 fn the_token_shows_nowhere() {
     let job = job(&[], Some("secret"));
     assert!(!format!("{job:?}").contains("secret"));

@@ -54,15 +54,25 @@ pub fn lines(feed: &[u8]) -> Result<impl Iterator<Item = &str>, Unusable> {
     let text = std::str::from_utf8(feed)
         .map_err(|error| Unusable(format!("not UTF-8 at byte {}", error.valid_up_to())))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let complete = text.rfind("\r\n").and_then(|end| text.get(..end));
-    Ok(complete.into_iter().flat_map(|text| text.split("\r\n")))
+    let mut rest = text;
+    Ok(std::iter::from_fn(move || {
+        let bytes = rest.as_bytes();
+        let is_end = |at: &usize| at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'\r');
+        let end = memchr::memchr_iter(b'\n', bytes).find(is_end)?;
+        let line = rest.get(..end - 1);
+        rest = rest.get(end + 1..)?;
+        line
+    }))
 }
 
 /// A line's timestamp and what follows it.
 pub fn split_timestamp(line: &str) -> (&str, &str) {
-    match line.char_indices().nth(TIMESTAMP) {
-        Some((at, _)) => line.split_at(at),
-        None => (line, ""),
+    match line.split_at_checked(TIMESTAMP) {
+        Some(split @ (timestamp, _)) if timestamp.is_ascii() => split,
+        _ => match line.char_indices().nth(TIMESTAMP) {
+            Some((at, _)) => line.split_at(at),
+            None => (line, ""),
+        },
     }
 }
 

@@ -5,6 +5,10 @@ use std::borrow::Cow;
 /// `int(text)`: spaces around, one sign, single underscores between digits. None where Python raises
 /// (and for numbers beyond 64 bits, which no feed holds).
 pub fn int(text: &str) -> Option<i64> {
+    // Nearly all are plain digits.
+    if (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.bytes().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
+    }
     digits(text.trim())?.parse().ok()
 }
 

@@ -3,6 +3,7 @@
 
 pub mod computed;
 
+use super::argsort::sort_stable;
 use super::drivers::Driver;
 use super::ergast::Classified;
 use super::python;
@@ -111,7 +112,7 @@ fn nanos(span: Timedelta) -> i64 {
 
 /// Stable, rows without a position last (pandas' `sort_values`).
 pub(super) fn sort_by_position(rows: &mut [ResultRow]) {
-    rows.sort_by(|a, b| {
+    sort_stable(rows, |a, b| {
         let key = |row: &ResultRow| row.position.unwrap_or(f64::INFINITY);
         key(a).total_cmp(&key(b))
     });
@@ -227,7 +228,7 @@ fn outer_join(session: &Session, drivers: &[Driver], ergast: &[ErgastRow]) -> Ve
     let driven = drivers.iter().map(|driver| (&driver.number, with_matches(session, driver, ergast)));
     let missed = only_ergast.map(|row| (&row.number, vec![row.join_into(ResultRow::default(), session)]));
     let mut labelled: Vec<(&String, Vec<ResultRow>)> = driven.chain(missed).collect();
-    labelled.sort_by_key(|(number, _)| *number);
+    sort_stable(&mut labelled, |(a, _), (b, _)| a.cmp(b));
     labelled.into_iter().flat_map(|(_, rows)| rows).collect()
 }
 
@@ -236,7 +237,7 @@ fn fill_in_missing_drivers(rows: &mut [ResultRow], drivers: &[Driver], ergast: &
     let missing = ergast.iter().filter(|row| !drivers.iter().any(|driver| driver.number == row.number));
     // The join has left their number open, in the order of Jolpica's numbers as texts.
     let mut missing: Vec<&ErgastRow> = missing.collect();
-    missing.sort_by_key(|row| &row.number);
+    sort_stable(&mut missing, |a, b| a.number.cmp(&b.number));
     let open = rows.iter_mut().filter(|row| row.driver_number == Text::Is("nan".into()));
     for (row, ergast) in open.zip(missing) {
         *row = ergast.share_into(std::mem::take(row));

@@ -32,6 +32,9 @@ impl Timedelta {
     /// Reads `[[hours:]minutes:]seconds[.fraction]` (FastF1's `to_timedelta`): any of the parts may carry
     /// a sign or spaces, a fraction is cut to microseconds. None for everything else.
     pub fn parse(text: &str) -> Option<Timedelta> {
+        if let Some(span) = plain(text) {
+            return Some(span);
+        }
         let mut parts = text.split(':');
         let first = parts.next()?;
         let (hours, minutes, seconds) = match (parts.next(), parts.next(), parts.next()) {
@@ -100,6 +103,23 @@ fn seconds_and_micros(text: &str) -> Option<(i64, i64)> {
     }
     let digits: String = fraction.chars().chain(std::iter::repeat('0')).take(6).collect();
     Some((seconds, python::int(&digits)?))
+}
+
+/// `hh:mm:ss.mmm`, the form in which nearly all times come.
+fn plain(text: &str) -> Option<Timedelta> {
+    let digits = text.as_bytes();
+    let [h1, h2, b':', m1, m2, b':', s1, s2, b'.', t1, t2, t3] = digits else { return None };
+    let mut number = [0; 4];
+    for (slot, digits) in number.iter_mut().zip([&[h1, h2][..], &[m1, m2], &[s1, s2], &[t1, t2, t3]]) {
+        for digit in digits {
+            if !digit.is_ascii_digit() {
+                return None;
+            }
+            *slot = *slot * 10 + i64::from(**digit - b'0');
+        }
+    }
+    let [hours, minutes, seconds, millis] = number;
+    Some(Timedelta::from_millis(((hours * 60 + minutes) * 60 + seconds) * 1000 + millis))
 }
 
 /// The parts of a text where there are exactly as many as asked for.

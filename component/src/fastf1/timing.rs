@@ -101,14 +101,14 @@ pub fn read(feed: &[u8]) -> Result<Timing, Unusable> {
             Some(Keyed::List(list)) if list.is_empty() => return Ok(()),
             Some(_) => return Err(Unusable::new("the drivers' lines are no object")),
         };
-        for (number, line) in &lines {
+        for (number, line) in lines {
             let Object::Is(line) = line else {
                 return Err(Unusable::new(format!("the line of driver {number} is no object")));
             };
-            let track = match drivers.iter_mut().position(|track| *track.number == **number) {
+            let track = match drivers.iter_mut().position(|track| *track.number == *number) {
                 Some(known) => drivers.get_mut(known),
                 None => {
-                    drivers.push(Track::new(number));
+                    drivers.push(Track::new(&number));
                     drivers.last_mut()
                 }
             };
@@ -155,35 +155,16 @@ impl Track {
         Track { number: number.into(), updates: Vec::new(), gaps: Vec::new(), to_leader: ToLeader::Unknown }
     }
 
-    fn take(&mut self, time: Option<Timedelta>, line: &DriverLine) -> Result<(), Unusable> {
-        self.updates.extend(Update::of(time, line)?);
-        self.take_gap(time, line)
-    }
-
-    /// A row for each message that holds a position, a gap or an interval; what it does not hold stays as
-    /// it was (FastF1's `_stream_data_driver`).
-    fn take_gap(&mut self, time: Option<Timedelta>, line: &DriverLine) -> Result<(), Unusable> {
-        let mut new = false;
-        if let Some(position) = line.position.as_ref().filter(|position| position.is_truthy()) {
-            position.int().map_err(|_| Unusable::new("a position is no number"))?;
-            new = true;
-        }
-        if let Some(gap) = line.gap_to_leader.as_ref().filter(|gap| gap.is_truthy()) {
-            self.to_leader = match gap.text() {
-                Some(text) if text.contains("LAP") => ToLeader::Leads,
-                Some(text) => ToLeader::Behind(Timedelta::parse(text)),
-                None => ToLeader::NoText,
-            };
-            new = true;
-        }
-        match &line.interval {
-            Some(Object::Is(interval)) => new |= interval.is_truthy(),
-            Some(Object::Not(_)) => return Err(Unusable::new("an interval is no object")),
-            None => {}
-        }
-        if new {
+    fn take(&mut self, time: Option<Timedelta>, line: DriverLine) -> Result<(), Unusable> {
+        // A row for each message that holds a position, a gap or an interval; what it does not hold stays
+        // as it was (FastF1's `_stream_data_driver`).
+        let has_position = line.position.get()?;
+        let has_interval = line.interval.get()?;
+        self.to_leader = line.gap_to_leader.unwrap_or(self.to_leader);
+        if has_position || has_interval || line.gap_to_leader.is_some() {
             self.gaps.push(Gap { time, to_leader: self.to_leader });
         }
+        self.updates.extend(Update::at(time, line.update)?);
         Ok(())
     }
 }

@@ -235,7 +235,8 @@ impl<'de, T: Fields<'de>> Collect<'de> for Object<'de, T> {
 
 impl<'de, T: Deserialize<'de>> Collect<'de> for Keyed<'de, T> {
     fn object<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        let mut entries: Vec<(Cow<'de, str>, T)> = Vec::new();
+        // Most objects hold one entry.
+        let mut entries: Vec<(Cow<'de, str>, T)> = Vec::with_capacity(1);
         while let Some((Key(key), value)) = map.next_entry()? {
             match entries.iter_mut().find(|(known, _)| *known == key) {
                 Some(entry) => entry.1 = value,

@@ -12,14 +12,12 @@ use crate::error::Result;
 /// `_get_schedule_ff1`: the next upstream is asked then.
 pub fn parse(body: &[u8]) -> Result<Vec<Event>> {
     let columns: BTreeMap<String, Map<String, Value>> =
-        serde_json::from_slice(body).map_err(|e| not_a_schedule("f1schedule's answer", e))?;
+        serde_json::from_slice(body).map_err(not_a_schedule)?;
     let rows = columns.get("round_number").map_or(0, Map::len);
     (0..rows)
         .map(|row| {
             let cell = |column: &str| columns.get(column)?.values().nth(row).filter(|v| !v.is_null());
-            event(cell).map_err(|column| {
-                not_a_schedule("f1schedule's answer", format!("row {} has no valid {column}", row + 1))
-            })
+            event(cell).map_err(|column| not_a_schedule(format!("row {} has no valid {column}", row + 1)))
         })
         .collect()
 }

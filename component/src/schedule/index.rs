@@ -52,7 +52,6 @@ impl Entry {
         self.key.as_ref().and_then(Value::as_i64) != Some(-1) && self.name().is_some()
     }
 
-    /// In 2021 the Sprint was called Sprint Qualifying; the name means a qualifying from 2024 on.
     fn name(&self) -> Option<&str> {
         self.name.as_deref().filter(|name| !name.is_empty())
     }
@@ -68,11 +67,11 @@ impl Entry {
 
 fn meetings(body: &[u8]) -> Result<Vec<Meeting>> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let index: Index =
-        serde_json::from_slice(body).map_err(|e| not_a_schedule("livetiming's Index.json", e))?;
+    let index: Index = serde_json::from_slice(body).map_err(not_a_schedule)?;
     Ok(index.meetings)
 }
 
+/// In 2021 the Sprint was called Sprint Qualifying; the name means a qualifying from 2024 on.
 fn full_name(name: &str, season: i32) -> &str {
     if name == "Sprint Qualifying" && matches!(season, 2021 | 2022) { "Sprint" } else { name }
 }
@@ -93,9 +92,10 @@ fn event(meeting: Meeting, season: i32) -> Result<Option<Event>> {
         .collect();
     let Some(last) = slots.last() else { return Ok(None) };
     let testing = meeting.name.to_lowercase().contains("test");
-    let date = last.utc.map(midnight).ok_or_else(|| {
-        not_a_schedule("livetiming's Index.json", format!("{} has no valid StartDate", meeting.name))
-    })?;
+    let date = last
+        .utc
+        .map(midnight)
+        .ok_or_else(|| not_a_schedule(format!("{} has no valid StartDate", meeting.name)))?;
     Ok(Some(Event {
         round: if testing { 0 } else { meeting.number },
         country: meeting.country.map(|country| country.name).unwrap_or_default(),

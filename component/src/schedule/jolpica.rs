@@ -1,10 +1,10 @@
 //! `<year>.json` of Jolpica: race dates and, where there is one, that a weekend has a Sprint.
 
-use chrono::NaiveDateTime;
+use chrono::{Days, NaiveDateTime};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Event, Slot, days_before, not_a_schedule};
+use super::{Event, Slot, midnight, not_a_schedule};
 use crate::error::Result;
 
 #[derive(Debug, Deserialize)]
@@ -44,15 +44,13 @@ struct Race {
 /// Reads the events of a season (FastF1's `_get_schedule_from_ergast`): the sessions follow from the format
 /// that the season's weekends had, their days from the day of the race.
 pub fn parse(body: &[u8], season: i32) -> Result<Vec<Event>> {
-    let document: Document =
-        serde_json::from_slice(body).map_err(|e| not_a_schedule("Jolpica's answer", e))?;
+    let document: Document = serde_json::from_slice(body).map_err(not_a_schedule)?;
     let races = document.data.race_table.races.into_iter();
     races
         .map(|race| {
             let round = race.round.clone();
-            event(race, season).ok_or_else(|| {
-                not_a_schedule("Jolpica's answer", format!("round {round} has no valid round or date"))
-            })
+            event(race, season)
+                .ok_or_else(|| not_a_schedule(format!("round {round} has no valid round or date")))
         })
         .collect()
 }
@@ -68,7 +66,7 @@ fn event(race: Race, season: i32) -> Option<Event> {
             2024.. => ["Practice 1", "Sprint Qualifying", "Sprint", "Qualifying"],
         },
     };
-    let days = [2, 2, 1, 1].map(|days| days_before(starts, days));
+    let days = [2, 2, 1, 1].map(|days| midnight(starts).checked_sub_days(Days::new(days)));
     let before = names.into_iter().zip(days);
     let slots = before.chain([("Race", Some(starts))]);
     let place = |key: &str| race.circuit["Location"][key].as_str().unwrap_or_default().to_owned();

@@ -10,20 +10,25 @@ use crate::error::{Error, Kind, Result};
 /// Fails where the name says too little, or fits no event or more than one well enough.
 pub fn closest<'a>(events: &'a [Event], season: i32, text: &str) -> Result<&'a Event> {
     let query = distinctive(text, season);
-    if query.chars().count() < 4 {
-        let message =
-            format!("--round {text:?}: {query:?} says too little; give a town, a country or a number");
-        return Err(Error::usage(message));
-    }
     let events: Vec<&Event> = events.iter().filter(|event| !event.testing).collect();
     let features: Vec<Vec<String>> = events.iter().map(|event| features(event, season)).collect();
-    let index = best(&query.replace(' ', ""), &features);
+    let index = if is_long_enough(&query) { best(&query.replace(' ', ""), &features) } else { None };
     index.and_then(|index| events.get(index).copied()).ok_or_else(|| {
         let names: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
         let message =
             format!("{season} has no event clearly named {text:?}; its events: {}", names.join(", "));
         Error::new(Kind::NotFound, message)
     })
+}
+
+/// Whether a name says anything beyond what all events have in common, whatever the season.
+pub fn is_distinctive(text: &str) -> bool {
+    is_long_enough(&distinctive(text, 0))
+}
+
+/// FastF1's least length.
+fn is_long_enough(query: &str) -> bool {
+    query.chars().count() >= 4
 }
 
 fn folded(text: &str) -> String {

@@ -16,7 +16,12 @@ pub async fn session_asked_for<R: Transport + Clock>(client: &Client<R>, job: &J
     let request = &job.session;
     let now = request.as_of.unwrap_or_else(|| client.runtime.now());
     let season = request.season.unwrap_or(now.year());
-    if let Some(session) = choose(&events(client, job, season).await?, season, request, now)? {
+    let events_now = events(client, job, season).await?;
+    if events_now.is_empty() && request.round.is_some() {
+        let message = format!("nobody has a schedule of {season} yet; try again later, or check --season");
+        return Err(Error::new(Kind::NotPublished, message));
+    }
+    if let Some(session) = choose(&events_now, season, request, now)? {
         return Ok(session);
     }
     let wanted = request.session.full();
@@ -47,17 +52,26 @@ impl Upstream {
         job: &Job,
         season: i32,
     ) -> Result<Vec<Event>> {
-        match self {
+        let (url, events) = match self {
             Upstream::F1Schedule => {
                 let url = livetiming::url(&job.schedule_url, &format!("schedule_{season}.json"))?;
-                f1schedule::parse(&client.get(&url, None).await?.body)
+                let body = client.get(&url, None).await?.body;
+                (url, f1schedule::parse(&body))
             }
-            Upstream::Livetiming => index::parse(&job.livetiming.index(client, season).await?, season),
+            Upstream::Livetiming => {
+                let body = job.livetiming.index(client, season).await?;
+                (
+                    livetiming::url(&job.livetiming.official, &livetiming::index_path(season))?,
+                    index::parse(&body, season),
+                )
+            }
             Upstream::Jolpica => {
                 let url = crate::jolpica::url(&job.jolpica_url, &format!("{season}.json"))?;
-                jolpica::parse(&client.get(&url, None).await?.body, season)
+                let body = client.get(&url, None).await?.body;
+                (url, jolpica::parse(&body, season))
             }
-        }
+        };
+        events.map_err(|error| Error::new(error.kind, format!("{url}: {error}")))
     }
 }
 

@@ -71,7 +71,11 @@ impl Session<'_> {
         }
         stacked.fill(&mut laps);
         self.add_positions(&mut laps);
-        add_track_status(&mut laps, track_status, warnings);
+        // Without any lap in the timing data pandas has no times to compare with.
+        let comparable = first_end.is_some() || track_status.is_empty();
+        if !comparable || !add_track_status(&mut laps, track_status) {
+            warnings.push("the track's status could not be added to all laps".into());
+        }
         laps.chunk_by_mut(|a, b| a.driver_number == b.driver_number).for_each(fill_speeds);
         accuracy::check(&mut laps, self.drivers, warnings);
         Ok(laps)
@@ -297,15 +301,14 @@ impl TyredLap {
     }
 }
 
-fn add_track_status(laps: &mut [Lap], track_status: &TrackStatus, warnings: &mut Vec<String>) {
+/// Gives each lap the statuses that were in force; false where that could not be done to the end.
+fn add_track_status(laps: &mut [Lap], track_status: &TrackStatus) -> bool {
     let spans: Vec<_> = laps.iter().map(|lap| (lap.lap_start_time, lap.time)).collect();
     let (statuses, complete) = track_status.of_laps(&spans);
     for (lap, status) in laps.iter_mut().zip(statuses) {
         lap.track_status = status;
     }
-    if !complete {
-        warnings.push("the track's status could not be added to all laps".into());
-    }
+    complete
 }
 
 /// Speeds of a driver that are missing because the feed sends changes only: that of the lap before, but not

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::argsort::sort_stable;
 use super::super::feed::Unusable;
 use super::super::lap::{Lap, Speeds};
 use super::super::session_status::{SessionStatus, StatusChange};
@@ -34,7 +35,7 @@ pub fn add(
     }
     if !added.is_empty() {
         laps.extend(added);
-        laps.sort_by(|a, b| {
+        sort_stable(laps, |a, b| {
             a.driver_number.cmp(&b.driver_number).then(a.lap_number.total_cmp(&b.lap_number))
         });
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ResultRow, classified_positions, sort_by_position};
-use crate::fastf1::argsort::argsort;
+use crate::fastf1::argsort::{argsort, sort_stable};
 use crate::fastf1::feed::Unusable;
 use crate::fastf1::lap::Lap;
 use crate::fastf1::session_status::StatusChange;
@@ -51,7 +51,9 @@ fn race(rows: &mut [ResultRow], laps: &[Lap]) {
     }
     let mut order: Vec<(&str, &Lap)> = last.into_iter().collect();
     let ends = |lap: &Lap| (lap.time.is_none(), lap.time);
-    order.sort_by(|(_, a), (_, b)| b.lap_number.total_cmp(&a.lap_number).then_with(|| ends(a).cmp(&ends(b))));
+    sort_stable(&mut order, |(_, a), (_, b)| {
+        b.lap_number.total_cmp(&a.lap_number).then_with(|| ends(a).cmp(&ends(b)))
+    });
     let order: Vec<&str> = order.into_iter().map(|(number, _)| number).collect();
     set_positions(rows, &order);
 }
@@ -95,7 +97,8 @@ fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: Parts) -> Result<(), 
             order.push((&lap.driver_number, times));
         }
     }
-    order.sort_by_key(|(_, q)| [q[2], q[1], q[0]].map(|time| (time.is_none(), time)));
+    let slowest_last = |q: &[Option<Timedelta>; 3]| [q[2], q[1], q[0]].map(|time| (time.is_none(), time));
+    sort_stable(&mut order, |(_, a), (_, b)| slowest_last(a).cmp(&slowest_last(b)));
     let numbers: Vec<&str> = order.iter().map(|(number, _)| *number).collect();
     let positions = order.iter().enumerate().map(|(i, (_, q))| (Some((i + 1) as f64), *q));
     let classified = classified_positions(positions);

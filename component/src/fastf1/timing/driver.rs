@@ -81,7 +81,7 @@ struct Present {
 
 impl Present {
     fn admits(&mut self, update: &Update) -> bool {
-        if self.in_past && update.number_of_laps == Some(self.api_laps) {
+        if self.in_past && update.number_of_laps() == Some(self.api_laps) {
             self.in_past = false;
         }
         self.in_past |= self.is_late(update);
@@ -92,11 +92,11 @@ impl Present {
     }
 
     fn is_late(&self, update: &Update) -> bool {
-        update.number_of_laps.is_some_and(|laps| laps < self.api_laps)
+        update.number_of_laps().is_some_and(|laps| laps < self.api_laps)
     }
 
     fn is_new_lap(&self, update: &Update) -> bool {
-        update.number_of_laps.is_some_and(|laps| laps > self.api_laps)
+        update.number_of_laps().is_some_and(|laps| laps > self.api_laps)
     }
 }
 
@@ -149,9 +149,6 @@ impl Filling {
     }
 
     fn take(&mut self, update: &Update, is_new_lap: bool) -> Result<(), Unusable> {
-        if let Some(what) = update.broken {
-            return Err(Unusable::new(what));
-        }
         let time = update.time;
         let late = match self.lap.checked_sub(1) {
             Some(previous) => match (time, self.lap(previous)?.time) {
@@ -162,7 +159,7 @@ impl Filling {
         };
         let values_of = if late { self.lap - 1 } else { self.lap };
         self.take_times(update, values_of)?;
-        let [i1, i2, fl, st] = update.speeds;
+        let [i1, i2, fl, st] = update.speeds.get()?;
         let speeds = &mut self.lap(values_of)?.speeds;
         for (slot, speed) in speeds.iter_mut().zip([i1, i2, fl]) {
             *slot = speed.or(*slot);
@@ -174,10 +171,10 @@ impl Filling {
         if let Some(in_pit) = update.in_pit {
             self.take_pit(time, in_pit, is_new_lap)?;
         }
-        if let Some(best) = update.best_lap_time {
+        if let Some(best) = update.best_lap_time.get()? {
             self.best_lap_times.push((time, best));
         }
-        if update.part.is_some_and(|part| part >= self.split_times.len() as i64) {
+        if update.part.get()?.is_some_and(|part| part >= self.split_times.len() as i64) {
             self.split_times.push(time);
         }
         if is_new_lap && self.pit_stops >= 0 {
@@ -189,14 +186,14 @@ impl Filling {
 
     fn take_times(&mut self, update: &Update, index: usize) -> Result<(), Unusable> {
         let lap = self.lap(index)?;
-        for (sector, sent) in update.sectors.iter().enumerate() {
+        for (sector, sent) in update.sectors.get()?.iter().enumerate() {
             let slots = (lap.sector_times.get_mut(sector), lap.sector_session_times.get_mut(sector));
             if let (Some(sent), (Some(time), Some(session_time))) = (sent, slots) {
                 *time = sent.map_or(Reading::Empty, Reading::Is);
                 *session_time = update.time;
             }
         }
-        match update.lap_time {
+        match update.lap_time.get()? {
             None => {}
             Some(None) => lap.lap_time = Reading::Empty,
             // A slow lap is one where the sectors say the same.

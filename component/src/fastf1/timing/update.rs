@@ -6,137 +6,56 @@ use super::super::feed::Unusable;
 use super::super::python;
 use super::super::time::Timedelta;
 use super::super::value::{Fields, Keyed, Leaf, Object};
+use super::ToLeader;
 
 /// A message of TimingData.
 #[derive(Default)]
 pub struct TimingLine<'a> {
-    pub lines: Option<Keyed<'a, Object<'a, DriverLine<'a>>>>,
+    pub lines: Option<Keyed<'a, Object<'a, DriverLine>>>,
 }
 
-/// A driver's part of a message.
+/// A driver's part of a message. What it does not hold is None.
 #[derive(Default)]
-pub struct DriverLine<'a> {
-    number_of_laps: Option<Leaf<'a>>,
-    in_pit: Option<Leaf<'a>>,
-    sectors: Option<Object<'a, Sectors<'a>>>,
-    last_lap_time: Option<Object<'a, Value<'a>>>,
-    speeds: Option<Object<'a, Speeds<'a>>>,
-    best_lap_time: Option<Object<'a, Value<'a>>>,
-    best_lap_times: Option<Object<'a, FirstKey>>,
-    pub position: Option<Leaf<'a>>,
-    pub gap_to_leader: Option<Leaf<'a>>,
-    pub interval: Option<Object<'a, Value<'a>>>,
+pub struct DriverLine {
+    pub update: Update,
+    /// Whether there is a position; an error where it is no number.
+    pub position: Checked<bool>,
+    pub gap_to_leader: Option<ToLeader>,
+    /// Whether there is an interval to the car ahead.
+    pub interval: Checked<bool>,
 }
 
-#[derive(Default)]
-struct Sectors<'a>([Option<Object<'a, Value<'a>>>; 3]);
+/// A part of a message, or what is wrong with it: FastF1 fails where it comes to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<T>(Result<T, &'static str>);
 
-#[derive(Default)]
-struct Speeds<'a>([Option<Object<'a, Value<'a>>>; 4]);
-
-/// `{"Value": ...}`
-#[derive(Default)]
-pub struct Value<'a>(Option<Leaf<'a>>);
-
-/// An object's first key, as a number. None for an empty object.
-#[derive(Default)]
-struct FirstKey(Option<Option<i64>>);
-
-impl<'de> Fields<'de> for TimingLine<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Lines" => self.lines = map.next_value()?,
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
+impl<T: Default> Default for Checked<T> {
+    fn default() -> Self {
+        Checked(Ok(T::default()))
     }
 }
 
-impl<'de> Fields<'de> for DriverLine<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "NumberOfLaps" => self.number_of_laps = Some(map.next_value()?),
-            "InPit" => self.in_pit = Some(map.next_value()?),
-            "Sectors" => self.sectors = Some(map.next_value()?),
-            "LastLapTime" => self.last_lap_time = Some(map.next_value()?),
-            "Speeds" => self.speeds = Some(map.next_value()?),
-            "BestLapTime" => self.best_lap_time = Some(map.next_value()?),
-            "BestLapTimes" => self.best_lap_times = Some(map.next_value()?),
-            "Position" => self.position = Some(map.next_value()?),
-            "GapToLeader" => self.gap_to_leader = Some(map.next_value()?),
-            "IntervalToPositionAhead" => self.interval = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
+impl<T: Copy> Checked<T> {
+    pub fn get(&self) -> Result<T, Unusable> {
+        self.0.map_err(Unusable::new)
     }
 }
 
-impl<'de> Fields<'de> for Sectors<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let [first, second, third] = &mut self.0;
-        match key {
-            "0" => *first = Some(map.next_value()?),
-            "1" => *second = Some(map.next_value()?),
-            "2" => *third = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Fields<'de> for Speeds<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let [i1, i2, fl, st] = &mut self.0;
-        match key {
-            "I1" => *i1 = Some(map.next_value()?),
-            "I2" => *i2 = Some(map.next_value()?),
-            "FL" => *fl = Some(map.next_value()?),
-            "ST" => *st = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Fields<'de> for Value<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Value" => self.0 = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Fields<'de> for FirstKey {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        self.0.get_or_insert_with(|| python::int(key));
-        map.next_value::<IgnoredAny>().map(drop)
-    }
-}
-
-impl Value<'_> {
-    pub fn is_truthy(&self) -> bool {
-        self.0.as_ref().is_some_and(Leaf::is_truthy)
-    }
-}
-
-/// A driver's message in the form in which the laps are made of it. What a message does not hold is None.
+/// A driver's message in the form in which the laps are made of it.
 #[derive(Debug, Default)]
 pub struct Update {
     pub time: Option<Timedelta>,
-    pub number_of_laps: Option<f64>,
+    number_of_laps: Checked<Option<f64>>,
     pub in_pit: Option<InPit>,
     /// Of each sector that was sent: its time, None where that is not to be read.
-    pub sectors: [Option<Option<Timedelta>>; 3],
+    pub sectors: Checked<[Option<Option<Timedelta>>; 3]>,
     /// The last lap's time; `Some(None)` where the feed says that there is none.
-    pub lap_time: Option<Option<Timedelta>>,
-    pub speeds: [Option<f64>; 4],
-    pub best_lap_time: Option<Option<Timedelta>>,
+    pub lap_time: Checked<Option<Option<Timedelta>>>,
+    /// Intermediate 1 and 2, finish line, longest straight.
+    pub speeds: Checked<[Option<f64>; 4]>,
+    pub best_lap_time: Checked<Option<Option<Timedelta>>>,
     /// The part of the session, from 0, that the driver's best lap is of.
-    pub part: Option<i64>,
-    /// Something in the message is of a type that FastF1 stumbles over once it comes to it.
-    pub broken: Option<&'static str>,
+    pub part: Checked<Option<i64>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,78 +67,199 @@ pub enum InPit {
 }
 
 impl Update {
-    /// The update that a line makes; None where nothing in it concerns laps.
-    pub fn of(time: Option<Timedelta>, line: &DriverLine) -> Result<Option<Update>, Unusable> {
-        let number_of_laps = match &line.number_of_laps {
-            Some(count) => {
-                Some(count.number().ok_or_else(|| Unusable::new("a number of laps is no number"))?)
-            }
-            None => None,
-        };
-        let in_pit = line.in_pit.as_ref().map(|in_pit| match in_pit {
-            Leaf::Bool(true) => InPit::In,
-            Leaf::Bool(false) => InPit::Out,
-            _ => InPit::Other,
-        });
-        let mut update = Update { time, number_of_laps, in_pit, ..Update::default() };
-        if let Err(what) = update.read(line) {
-            update.broken = Some(what);
-        }
-        // A message without a time matters even where it says nothing: FastF1 computes with its time.
-        Ok((time.is_none() || update.says_something()).then_some(update))
+    /// The driver's count of laps, where the message has one.
+    pub fn number_of_laps(&self) -> Option<f64> {
+        self.number_of_laps.0.ok().flatten()
     }
 
-    fn read(&mut self, line: &DriverLine) -> Result<(), &'static str> {
-        // Sectors are a list where they hold no values.
-        if let Some(Object::Is(Sectors(sectors))) = &line.sectors {
-            for (slot, sector) in self.sectors.iter_mut().zip(sectors) {
-                *slot = truthy(sector, "a sector is no object")?.map(Leaf::timedelta);
-            }
-        }
-        self.lap_time = match &line.last_lap_time {
-            Some(Object::Is(Value(Some(value)))) if *value != Leaf::Null => Some(value.timedelta()),
-            Some(Object::Not(leaf)) if leaf.is_truthy() => return Err("a lap time is no object"),
-            _ => None,
-        };
-        match &line.speeds {
-            Some(Object::Is(Speeds(speeds))) => {
-                for (slot, speed) in self.speeds.iter_mut().zip(speeds) {
-                    if let Some(speed) = truthy(speed, "a speed is no object")? {
-                        *slot = Some(speed.float().map_err(|_| "a speed is no number")?);
-                    }
-                }
-            }
-            Some(Object::Not(_)) => return Err("the speeds are no object"),
-            None => {}
-        }
-        self.best_lap_time =
-            truthy(&line.best_lap_time, "a best lap time is no object")?.map(Leaf::timedelta);
-        if let Some(Object::Is(FirstKey(Some(key)))) = &line.best_lap_times {
-            self.part = Some(key.ok_or("a part of the session has no number")?);
-        }
-        Ok(())
+    /// The update that a line makes at a time; None where nothing in it concerns laps.
+    pub fn at(time: Option<Timedelta>, update: Update) -> Result<Option<Update>, Unusable> {
+        update.number_of_laps.get()?;
+        // A message without a time matters even where it says nothing: FastF1 computes with its time.
+        Ok((time.is_none() || update.says_something()).then_some(Update { time, ..update }))
     }
 
     fn says_something(&self) -> bool {
-        self.number_of_laps.is_some()
+        !matches!(self.number_of_laps.0, Ok(None))
             || self.in_pit.is_some()
-            || self.sectors.iter().any(Option::is_some)
-            || self.lap_time.is_some()
-            || self.speeds.iter().any(Option::is_some)
-            || self.best_lap_time.is_some()
-            || self.part.is_some()
-            || self.broken.is_some()
+            || !matches!(self.sectors.0, Ok([None, None, None]))
+            || !matches!(self.lap_time.0, Ok(None))
+            || !matches!(self.speeds.0, Ok([None, None, None, None]))
+            || !matches!(self.best_lap_time.0, Ok(None))
+            || !matches!(self.part.0, Ok(None))
     }
 }
 
+impl<'de> Fields<'de> for TimingLine<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "Lines" => self.lines = Some(map.next_value()?),
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for DriverLine {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let update = &mut self.update;
+        match key {
+            "NumberOfLaps" => update.number_of_laps = Checked(number_of_laps(map.next_value()?)),
+            "InPit" => update.in_pit = Some(in_pit(map.next_value()?)),
+            "Sectors" => update.sectors = Checked(sectors(map.next_value()?)),
+            "LastLapTime" => update.lap_time = Checked(lap_time(map.next_value()?)),
+            "Speeds" => update.speeds = Checked(speeds(map.next_value()?)),
+            "BestLapTime" => {
+                let best = truthy(Some(map.next_value()?), "a best lap time is no object");
+                update.best_lap_time = Checked(best.map(|best| best.map(|best| best.timedelta())));
+            }
+            "BestLapTimes" => update.part = Checked(part(map.next_value()?)),
+            "Position" => self.position = Checked(position(map.next_value()?)),
+            "GapToLeader" => self.gap_to_leader = gap_to_leader(map.next_value()?),
+            "IntervalToPositionAhead" => {
+                let interval = truthy(Some(map.next_value()?), "an interval is no object");
+                self.interval = Checked(interval.map(|interval| interval.is_some()));
+            }
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+fn number_of_laps(count: Leaf) -> Result<Option<f64>, &'static str> {
+    count.number().map(Some).ok_or("a number of laps is no number")
+}
+
+fn in_pit(in_pit: Leaf) -> InPit {
+    match in_pit {
+        Leaf::Bool(true) => InPit::In,
+        Leaf::Bool(false) => InPit::Out,
+        _ => InPit::Other,
+    }
+}
+
+fn sectors(sectors: Object<Sectors>) -> Result<[Option<Option<Timedelta>>; 3], &'static str> {
+    let mut times = [None; 3];
+    // Sectors are a list where they hold no values.
+    if let Object::Is(Sectors(sectors)) = sectors {
+        for (time, sector) in times.iter_mut().zip(sectors) {
+            *time = truthy(sector, "a sector is no object")?.map(|sector| sector.timedelta());
+        }
+    }
+    Ok(times)
+}
+
+fn lap_time(time: Object<Value>) -> Result<Option<Option<Timedelta>>, &'static str> {
+    match time {
+        Object::Is(Value(time)) => Ok(time.filter(|time| *time != Leaf::Null).map(|time| time.timedelta())),
+        Object::Not(leaf) if leaf.is_truthy() => Err("a lap time is no object"),
+        Object::Not(_) => Ok(None),
+    }
+}
+
+fn speeds(traps: Object<Speeds>) -> Result<[Option<f64>; 4], &'static str> {
+    let Object::Is(Speeds(traps)) = traps else { return Err("the speeds are no object") };
+    let mut speeds = [None; 4];
+    for (speed, trap) in speeds.iter_mut().zip(traps) {
+        if let Some(value) = truthy(trap, "a speed is no object")? {
+            *speed = Some(value.float().map_err(|_| "a speed is no number")?);
+        }
+    }
+    Ok(speeds)
+}
+
+/// FastF1 takes the first of the parts.
+fn part(parts: Object<FirstKey>) -> Result<Option<i64>, &'static str> {
+    match parts {
+        Object::Is(FirstKey(Some(part))) => part.map(Some).ok_or("a part of the session has no number"),
+        _ => Ok(None),
+    }
+}
+
+fn position(position: Leaf) -> Result<bool, &'static str> {
+    let is_there = position.is_truthy();
+    if is_there && position.int().is_err() {
+        return Err("a position is no number");
+    }
+    Ok(is_there)
+}
+
+fn gap_to_leader(gap: Leaf) -> Option<ToLeader> {
+    gap.is_truthy().then(|| match gap.text() {
+        Some(text) if text.as_bytes().windows(3).any(|part| part == b"LAP") => ToLeader::Leads,
+        Some(text) => ToLeader::Behind(Timedelta::parse(text)),
+        None => ToLeader::NoText,
+    })
+}
+
 /// The value of a `{"Value": ...}` where Python takes it for true.
-fn truthy<'l, 'a>(
-    object: &'l Option<Object<'a, Value<'a>>>,
+fn truthy<'a>(
+    object: Option<Object<'a, Value<'a>>>,
     otherwise: &'static str,
-) -> Result<Option<&'l Leaf<'a>>, &'static str> {
+) -> Result<Option<Leaf<'a>>, &'static str> {
     match object {
         None => Ok(None),
-        Some(Object::Is(Value(value))) => Ok(value.as_ref().filter(|value| value.is_truthy())),
+        Some(Object::Is(Value(value))) => Ok(value.filter(Leaf::is_truthy)),
         Some(Object::Not(_)) => Err(otherwise),
+    }
+}
+
+/// `{"Value": ...}`
+#[derive(Default)]
+struct Value<'a>(Option<Leaf<'a>>);
+
+#[derive(Default)]
+struct Sectors<'a>([Option<Object<'a, Value<'a>>>; 3]);
+
+#[derive(Default)]
+struct Speeds<'a>([Option<Object<'a, Value<'a>>>; 4]);
+
+/// An object's first key, as a number. None for an empty object.
+#[derive(Default)]
+struct FirstKey(Option<Option<i64>>);
+
+impl<'de> Fields<'de> for Value<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "Value" => self.0 = Some(map.next_value()?),
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for Sectors<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let [first, second, third] = &mut self.0;
+        let slot = match key {
+            "0" => first,
+            "1" => second,
+            "2" => third,
+            _ => return map.next_value::<IgnoredAny>().map(drop),
+        };
+        *slot = Some(map.next_value()?);
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for Speeds<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let [i1, i2, fl, st] = &mut self.0;
+        let slot = match key {
+            "I1" => i1,
+            "I2" => i2,
+            "FL" => fl,
+            "ST" => st,
+            _ => return map.next_value::<IgnoredAny>().map(drop),
+        };
+        *slot = Some(map.next_value()?);
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for FirstKey {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        self.0.get_or_insert_with(|| python::int(key));
+        map.next_value::<IgnoredAny>().map(drop)
     }
 }
