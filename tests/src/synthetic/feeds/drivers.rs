@@ -66,13 +66,6 @@ pub fn driver_list(plan: &Plan, story: &Story, dice: &mut Dice) -> Vec<Line> {
     if plan.quirks {
         lines.extend(oddities(story, &cars, dice));
     }
-    if plan.oddity(10, 3) {
-        // A reserve under a number of its own, but with the racing number of somebody else.
-        let mut reserve =
-            Json::with([("Tla", "RES".into()), ("FirstName", "Rea".into()), ("LastName", "Serve".into())]);
-        reserve.set("RacingNumber", cars[0].driver.number.to_string());
-        lines.push(Line::new(9_000, &Json::with([("98", reserve)])));
-    }
     lines
 }
 
