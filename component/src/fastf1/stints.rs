@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use serde::de::{IgnoredAny, MapAccess};
 
-use super::feed::{self, Content, Count, Unusable};
+use super::by_driver;
+use super::feed::{Count, Unusable};
 use super::python;
 use super::time::Timedelta;
 use super::value::{Fields, Keyed, Leaf, Object};
@@ -40,28 +41,8 @@ impl Tyres {
     /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
     pub fn read(feed: &[u8]) -> Result<Tyres, Unusable> {
         let mut tyres = Tyres::default();
-        tyres.count = feed::each::<Object<AppLine>>(feed, |message| {
-            let lines = match message.content {
-                Content::Object(Object::Is(AppLine(lines))) => lines,
-                Content::Text(text) if text.contains("Lines") => {
-                    return Err(Unusable::new("a text stands where the drivers' lines should"));
-                }
-                _ => None,
-            };
-            let lines = match lines {
-                Some(Keyed::Object(lines)) => lines,
-                None => return Ok(()),
-                Some(Keyed::List(list)) if list.is_empty() => return Ok(()),
-                Some(_) => return Err(Unusable::new("the drivers' lines are no object")),
-            };
-            for (driver, line) in &lines {
-                let Object::Is(DriverLine(stints)) = line else {
-                    return Err(Unusable::new(format!("the line of driver {driver} is no object")));
-                };
-                tyres.take(driver, message.time, stints)?;
-            }
-            Ok(())
-        })?;
+        tyres.count =
+            by_driver::each(feed, |driver, time, DriverLine(stints)| tyres.take(&driver, time, &stints))?;
         Ok(tyres)
     }
 
@@ -245,9 +226,6 @@ fn as_text(value: &Leaf) -> Option<String> {
 }
 
 #[derive(Default)]
-struct AppLine<'a>(Option<Keyed<'a, Object<'a, DriverLine<'a>>>>);
-
-#[derive(Default)]
 struct DriverLine<'a>(Option<Keyed<'a, Object<'a, Stint<'a>>>>);
 
 #[derive(Default)]
@@ -255,16 +233,6 @@ struct Stint<'a> {
     compound: Option<Leaf<'a>>,
     start_laps: Option<Leaf<'a>>,
     new: Option<Leaf<'a>>,
-}
-
-impl<'de> Fields<'de> for AppLine<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Lines" => self.0 = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
-    }
 }
 
 impl<'de> Fields<'de> for DriverLine<'de> {

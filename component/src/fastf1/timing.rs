@@ -7,10 +7,10 @@ mod update;
 
 use std::rc::Rc;
 
-use super::feed::{self, Content, Count, Unusable};
+use super::by_driver;
+use super::feed::{Count, Unusable};
 use super::time::Timedelta;
-use super::value::{Keyed, Object};
-use update::{DriverLine, TimingLine, Update};
+use update::{DriverLine, Update};
 
 /// Everything that TimingData says about laps.
 #[derive(Debug)]
@@ -87,36 +87,15 @@ enum ToLeader {
 /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
 pub fn read(feed: &[u8]) -> Result<Timing, Unusable> {
     let mut drivers: Vec<Track> = Vec::new();
-    let count = feed::each::<Object<TimingLine>>(feed, |message| {
-        let lines = match message.content {
-            Content::Object(Object::Is(line)) => line.lines,
-            Content::Text(text) if text.contains("Lines") => {
-                return Err(Unusable::new("a text stands where the drivers' lines should"));
+    let count = by_driver::each(feed, |number, time, line: DriverLine| {
+        let track = match drivers.iter().position(|track| *track.number == *number) {
+            Some(known) => drivers.get_mut(known),
+            None => {
+                drivers.push(Track::new(&number));
+                drivers.last_mut()
             }
-            _ => None,
         };
-        let lines = match lines {
-            Some(Keyed::Object(lines)) => lines,
-            None => return Ok(()),
-            Some(Keyed::List(list)) if list.is_empty() => return Ok(()),
-            Some(_) => return Err(Unusable::new("the drivers' lines are no object")),
-        };
-        for (number, line) in lines {
-            let Object::Is(line) = line else {
-                return Err(Unusable::new(format!("the line of driver {number} is no object")));
-            };
-            let track = match drivers.iter_mut().position(|track| *track.number == *number) {
-                Some(known) => drivers.get_mut(known),
-                None => {
-                    drivers.push(Track::new(&number));
-                    drivers.last_mut()
-                }
-            };
-            if let Some(track) = track {
-                track.take(message.time, line)?;
-            }
-        }
-        Ok(())
+        track.map_or(Ok(()), |track| track.take(time, line))
     })?;
     timing(drivers, count)
 }

@@ -194,13 +194,12 @@ impl Filling {
             }
         }
         match update.lap_time.get()? {
-            None => {}
             Some(None) => lap.lap_time = Reading::Empty,
             // A slow lap is one where the sectors say the same.
             Some(Some(time)) if time < SLOW || sector_sum(lap)? == Some(time) => {
                 lap.lap_time = Reading::Is(time);
             }
-            Some(Some(_)) => {}
+            _ => {}
         }
         Ok(())
     }
