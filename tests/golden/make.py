@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes what the real FastF1 makes of recorded sessions: the golden files of the tests.
 
-    pip install -r tests/requirements.txt
-    cargo run --release -p f1-ingest-tests --bin synthetic -- target/synthetic
-    python tests/golden/make.py target/synthetic tests/golden
+    target/python/bin/python tests/golden/make.py                    makes the golden files anew
+    target/python/bin/python tests/golden/make.py RECORDINGS OUT     of other recordings
 
-Every folder of the first argument is a recording with a `session.json` that says which session to
+with the Python that `tests/run` sets up (tests/requirements.txt).
+
+Every folder in RECORDINGS is a recording with a `session.json` that says which session to
 load; `OUT/<folder>.json.gz` becomes
 
     {"session": {...}, "fastf1": {"laps": [...], "weather": [...], "results": [...]},
@@ -19,6 +20,8 @@ import argparse
 import gzip
 import json
 import logging
+import os
+import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlencode
@@ -26,6 +29,8 @@ from urllib.parse import unquote, urlencode
 import fastf1
 import fastf1.req
 import requests
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 class Warnings(logging.Handler):
@@ -97,19 +102,23 @@ def golden(folder):
 
 
 def main():
+    # FastF1 lists some drivers in a set's order: have it be the same in every run.
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sessions", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--name", action="append", help="only this session; may be repeated")
+    parser.add_argument("recordings", type=Path, nargs="?", help="default: the synthetic sessions, made first")
+    parser.add_argument("out", type=Path, nargs="?", default=Path(__file__).parent)
     args = parser.parse_args()
+    if args.recordings is None:
+        args.recordings = ROOT / "target/synthetic"
+        synthetic = "run --release --package f1-ingest-tests --bin synthetic --"
+        subprocess.run(["cargo", *synthetic.split(), args.recordings], cwd=ROOT, check=True)
 
     fastf1.Cache.set_disabled()
     logging.getLogger("fastf1").setLevel(logging.WARNING)
     logging.getLogger("fastf1").propagate = False
     args.out.mkdir(parents=True, exist_ok=True)
-    for folder in sorted(path.parent for path in args.sessions.glob("*/session.json")):
-        if args.name and folder.name not in args.name:
-            continue
+    for folder in sorted(path.parent for path in args.recordings.glob("*/session.json")):
         document = golden(folder)
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         (args.out / f"{folder.name}.json.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))

@@ -1,7 +1,8 @@
 //! What goes wrong: each failure names its cause, the URL and the remedy, and nothing is lost or doubled.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use f1_ingest_tests::binary::{Run, run};
 use f1_ingest_tests::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store, environment};
 use f1_ingest_tests::upstream::{Reply, Upstream};
@@ -53,7 +54,7 @@ fn a_body_that_is_cut_short_is_noticed_and_fetched_again() {
     let cut = Reply::CutShort { body: RESULTS.into(), sent: 10 };
     let (upstream, store) = (Upstream::start([cut, Reply::json(RESULTS)]), Store::start());
     let run = ingest(&upstream, &store.endpoint(), &[]).expect(0);
-    run.says(&["cut short", "retry 1"]);
+    run.says(&["broke off after 10 bytes", "retry 1"]);
     assert_eq!(store.object(run.keys()[0]), RESULTS.as_bytes());
 }
 
@@ -66,13 +67,11 @@ fn json_that_ends_in_the_middle_is_not_stored() {
 
 #[test]
 fn retry_after_is_obeyed_in_both_forms() {
-    let date = (chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now())
-        + chrono::TimeDelta::seconds(4))
-    .format("%a, %d %b %Y %H:%M:%S GMT")
-    .to_string();
-    for value in ["3", &date] {
+    let store = Store::start();
+    let in_four_seconds = DateTime::<Utc>::from(SystemTime::now()) + TimeDelta::seconds(4);
+    for value in [&in_four_seconds.format("%a, %d %b %Y %H:%M:%S GMT").to_string(), "3"] {
         let busy = Reply::new(429, "").with("retry-after", value);
-        let (upstream, store) = (Upstream::start([busy, Reply::json(RESULTS)]), Store::start());
+        let upstream = Upstream::start([busy, Reply::json(RESULTS)]);
         ingest(&upstream, &store.endpoint(), &[]).expect(0);
         let asked = upstream.asked();
         let waited = asked[1].at - asked[0].at;

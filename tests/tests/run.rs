@@ -66,7 +66,10 @@ fn a_replayed_recording_is_stored_byte_for_byte_in_the_embedded_store() {
     let bucket = folder.path().join("f1-data");
     assert_eq!(run.keys().len(), 1, "{}", run.stdout);
     assert_eq!(keys(&bucket), run.keys());
-    let recorded = std::fs::read(recording.join("api.jolpi.ca/ergast/f1/current/last/results.json")).unwrap();
+    let index = std::fs::read_to_string(recording.join("index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_str(&index).unwrap();
+    let entry = &index["https://api.jolpi.ca/ergast/f1/current/last/results.json"];
+    let recorded = std::fs::read(recording.join(entry["file"].as_str().unwrap())).unwrap();
     let stored = std::fs::read(bucket.join(run.keys()[0])).unwrap();
     assert_eq!(Sha256::digest(&stored), Sha256::digest(&recorded));
 }

@@ -43,9 +43,9 @@ fn only_the_variables_that_the_job_reads_are_there() {
 
 #[test]
 fn too_much_memory_ends_the_run_and_says_so() {
-    tell("allocate 400", &[], &[]).expect(1).says(&["256MiB", "--max-memory"]);
+    tell("allocate 400", &[], &[]).expect(1).says(&["256 MiB", "--max-memory"]);
     tell("allocate 400", &["--max-memory", "512MiB"], &[]).expect(0);
-    tell("allocate 100", &["--max-memory", "64MiB"], &[]).expect(1).says(&["64MiB", "--max-memory"]);
+    tell("allocate 100", &["--max-memory", "64MiB"], &[]).expect(1).says(&["64 MiB", "--max-memory"]);
 }
 
 #[test]

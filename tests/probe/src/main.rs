@@ -39,7 +39,8 @@ mod door {
         let request = types::OutgoingRequest::new(types::Fields::new());
         let set = request
             .set_scheme(Some(&types::Scheme::Http))
-            .and_then(|()| request.set_authority(Some(authority)));
+            .and_then(|()| request.set_authority(Some(authority)))
+            .and_then(|()| request.set_path_with_query(Some("/")));
         set.map_err(|()| "bad authority".to_owned())?;
         let answer = outgoing_handler::handle(request, None).map_err(|e| format!("{e:?}"))?;
         answer.subscribe().block();

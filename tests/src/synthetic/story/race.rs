@@ -94,7 +94,13 @@ pub fn story(plan: &Plan, weekend: Weekend) -> Story {
         start,
         end: finish + 9 * MINUTE,
     };
-    tell_interruptions(&mut story, safety_car, red, plan.abandoned, dice);
+    tell_flags(&mut story);
+    if let Some(safety_car) = safety_car {
+        tell_safety_car(&mut story, safety_car, dice.one_in(2));
+    }
+    if let Some(red) = red {
+        tell_red_flag(&mut story, red, plan.abandoned);
+    }
     // The status sometimes says so a moment before the last car's time is in; not at all, where the race
     // was given up under the red flag.
     if !plan.abandoned {
@@ -320,13 +326,8 @@ fn pit(
     car.stints.push(Stint { compound, age: dice.pick(&[0, 0, 0, 2, 5]), from: pit_in, changed: tyres });
 }
 
-fn tell_interruptions(
-    story: &mut Story,
-    safety_car: Option<Interruption>,
-    red: Option<Interruption>,
-    abandoned: bool,
-    dice: &mut Dice,
-) {
+/// What race control says in every race.
+fn tell_flags(story: &mut Story) {
     story.messages.push(Message {
         flag: Some("GREEN"),
         ..Message::new(story.start - 40 * MINUTE, "Flag", "GREEN LIGHT - PIT EXIT OPEN")
@@ -352,28 +353,30 @@ fn tell_interruptions(
             ..Message::new(at, "Flag", text)
         });
     }
-    if let Some(Interruption { from, to }) = safety_car {
-        let virtual_first = dice.one_in(2);
-        story.track_status.extend([(from - 20 * SECOND, "2"), (from, if virtual_first { "6" } else { "4" })]);
-        if virtual_first {
-            story.track_status.extend([(from + 40 * SECOND, "7"), (from + 50 * SECOND, "4")]);
-        }
-        story.track_status.push((to, "1"));
-        for (at, status) in [(from, "DEPLOYED"), (to - story.track.lap, "IN THIS LAP")] {
-            let text = format!("SAFETY CAR {status}");
-            story.messages.push(Message { status: Some(status), ..Message::new(at, "SafetyCar", text) });
-        }
-        story.messages.push(Message { flag: Some("CLEAR"), ..Message::new(to, "Flag", "TRACK CLEAR") });
+}
+
+fn tell_safety_car(story: &mut Story, Interruption { from, to }: Interruption, virtual_first: bool) {
+    story.track_status.extend([(from - 20 * SECOND, "2"), (from, if virtual_first { "6" } else { "4" })]);
+    if virtual_first {
+        story.track_status.extend([(from + 40 * SECOND, "7"), (from + 50 * SECOND, "4")]);
     }
-    if let Some(Interruption { from, to }) = red {
-        story.session_status.push((from, "Aborted"));
-        story.track_status.push((from + 350, "5"));
-        story.messages.push(Message { flag: Some("RED"), ..Message::new(from, "Flag", "RED FLAG") });
-        if abandoned {
-            return;
-        }
-        story.session_status.extend([(to - 2 * MINUTE, "Inactive"), (to, "Started")]);
-        story.track_status.push((to - MINUTE, "1"));
-        story.messages.push(Message::new(to - 10 * MINUTE, "Other", "RACE WILL RESUME IN 10 MINUTES"));
+    story.track_status.push((to, "1"));
+    for (at, status) in [(from, "DEPLOYED"), (to - story.track.lap, "IN THIS LAP")] {
+        let text = format!("SAFETY CAR {status}");
+        story.messages.push(Message { status: Some(status), ..Message::new(at, "SafetyCar", text) });
     }
+    story.messages.push(Message { flag: Some("CLEAR"), ..Message::new(to, "Flag", "TRACK CLEAR") });
+}
+
+/// The restart too, unless the race was given up.
+fn tell_red_flag(story: &mut Story, Interruption { from, to }: Interruption, abandoned: bool) {
+    story.session_status.push((from, "Aborted"));
+    story.track_status.push((from + 350, "5"));
+    story.messages.push(Message { flag: Some("RED"), ..Message::new(from, "Flag", "RED FLAG") });
+    if abandoned {
+        return;
+    }
+    story.session_status.extend([(to - 2 * MINUTE, "Inactive"), (to, "Started")]);
+    story.track_status.push((to - MINUTE, "1"));
+    story.messages.push(Message::new(to - 10 * MINUTE, "Other", "RACE WILL RESUME IN 10 MINUTES"));
 }

@@ -40,7 +40,8 @@ pub fn story(plan: &Plan, weekend: Weekend) -> Story {
     let mut still_in: Vec<usize> = (0..cars.len()).filter(|&i| cars[i].fate == Fate::Running).collect();
     for (n, part) in parts.iter().enumerate() {
         for &i in &still_in {
-            outings(plan, &track, part, n, rain, i, &mut cars[i], dice);
+            let pace = track.lap + i as i64 * 160 + dice.between(-200, 500) - n as i64 * 300;
+            Outings { plan, track: &track, part, n, place: i, rain, pace }.drive(&mut cars[i], dice);
         }
         // The slowest quarter of the field is out after each part.
         still_in.sort_by_key(|&i| best(&cars[i], n));
@@ -104,34 +105,54 @@ fn parts(plan: &Plan, start: i64, dice: &mut Dice) -> Vec<Part> {
     parts
 }
 
-/// The runs of one car in one part.
-#[allow(clippy::too_many_arguments)]
-fn outings(
-    plan: &Plan,
-    track: &Track,
-    part: &Part,
+/// One part as one car finds it.
+struct Outings<'a> {
+    plan: &'a Plan,
+    track: &'a Track,
+    part: &'a Part,
+    /// Which part it is.
     n: usize,
-    rain: Option<(i64, i64)>,
+    /// The car's place in the list of drivers: who has which accident.
     place: usize,
-    car: &mut Car,
-    dice: &mut Dice,
-) {
-    let pace = track.lap + place as i64 * 160 + dice.between(-200, 500) - n as i64 * 300;
-    let mut t = part.start + dice.between(5, 120) * SECOND;
-    if plan.quirks && place + 2 == plan.cars && n == 0 {
-        // To the end of the pit lane and back, nothing timed.
-        let lap =
-            Lap { start: t, pit_out: Some(t), pit_in: Some(t + 90 * SECOND), part: n, ..Lap::default() };
-        car.laps.push(lap);
-        if plan.oddity(2, 0) {
-            return;
+    rain: Option<(i64, i64)>,
+    pace: i64,
+}
+
+impl Outings<'_> {
+    /// The runs of the car: two or three, as long as there is time.
+    fn drive(&self, car: &mut Car, dice: &mut Dice) {
+        let Outings { plan, track, part, n, place, .. } = *self;
+        let mut t = part.start + dice.between(5, 120) * SECOND;
+        if plan.quirks && place + 2 == plan.cars && n == 0 {
+            // To the end of the pit lane and back, nothing timed.
+            let (pit_out, pit_in) = (Some(t), Some(t + 90 * SECOND));
+            car.laps.push(Lap { start: t, pit_out, pit_in, part: n, ..Lap::default() });
+            if plan.oddity(2, 0) {
+                return;
+            }
+            t += 4 * MINUTE;
         }
-        t += 4 * MINUTE;
+        for run in 0..dice.between(2, 3) {
+            t = self.run(run, t, car, dice);
+            if car.fate != Fate::Running {
+                return;
+            }
+            t += dice.between(2, 6) * MINUTE;
+            if let Some((_, go)) = part.red.filter(|&(stop, go)| t + 2 * track.lap > stop && t < go) {
+                t = go + dice.between(3, 90) * SECOND;
+            }
+            if t > part.end - track.lap {
+                return;
+            }
+        }
     }
-    for run in 0..dice.between(2, 3) {
+
+    /// Out-lap, timed laps with a cool-down lap here and there, in-lap. Gives when it ends.
+    fn run(&self, run: i64, mut t: i64, car: &mut Car, dice: &mut Dice) -> i64 {
+        let Outings { plan, track, part, n, pace, .. } = *self;
         let laps =
             if plan.kind == Kind::Practice { dice.between(2, plan.laps.max(2)) } else { dice.between(1, 3) };
-        let wet = rain.is_some_and(|(from, to)| (from..to).contains(&t));
+        let wet = self.rain.is_some_and(|(from, to)| (from..to).contains(&t));
         let compound = if wet {
             dice.pick(&["INTERMEDIATE", "WET"])
         } else {
@@ -139,15 +160,14 @@ fn outings(
         };
         let changed = run == 0 || !dice.one_in(5);
         car.stints.push(Stint { compound, age: dice.pick(&[0, 0, 3, 6]), from: t, changed });
-        // Out-lap, timed laps with a cool-down lap here and there, in-lap.
         let mut out = Some(t);
-        for lap_in_run in 0..=laps + 1 {
-            let first = lap_in_run == 0;
-            let stopped = part.red.filter(|&(from, _)| t < from && t + 2 * track.lap > from);
-            let last = lap_in_run == laps + 1 || t > part.end || stopped.is_some();
-            let cool = first || last || (lap_in_run > 1 && dice.one_in(3));
+        for in_run in 0..=laps + 1 {
+            let first = in_run == 0;
+            let red = part.red.is_some_and(|(stop, _)| t < stop && t + 2 * track.lap > stop);
+            let last = in_run == laps + 1 || t > part.end || red;
+            let slow = first || last || (in_run > 1 && dice.one_in(3));
             let mut time = pace + dice.between(-500, 700) + if wet { pace / 9 } else { 0 };
-            if cool {
+            if slow {
                 time = time * dice.between(118, 165) / 100;
             }
             let mut lap = Lap {
@@ -162,7 +182,7 @@ fn outings(
             };
             if last {
                 lap.pit_in = Some(lap.end() - dice.between(2, 6) * SECOND);
-            } else if !cool && dice.one_in(7) {
+            } else if !slow && dice.one_in(7) {
                 lap.deleted = Some(Deletion {
                     delay: dice.between(15, 200) * SECOND,
                     reinstated: dice.one_in(5),
@@ -170,30 +190,23 @@ fn outings(
                 });
             }
             t = lap.end();
-            // On its way out of the pits or on a lap of its second run.
-            let odd = plan.seed % 2 == 1;
-            let breaks_down =
-                n == 0 && place == 1 && plan.cars > 5 && if odd { first } else { run == 1 && !first };
-            if breaks_down {
+            if self.breaks_down(run, first) {
                 lap.sectors = [lap.sectors[0], 0, 0];
                 (lap.crosses_line, lap.pit_in, lap.deleted) = (false, None, None);
                 car.fate = Fate::StoppedOnTrack { at: lap.end() };
-                car.laps.push(lap);
-                return;
             }
             car.laps.push(lap);
-            if last {
+            if last || car.fate != Fate::Running {
                 break;
             }
         }
-        t += dice.between(2, 6) * MINUTE;
-        if let Some((from, to)) = part.red.filter(|&(from, to)| t + 2 * track.lap > from && t < to) {
-            t = to + dice.between(3, 90) * SECOND;
-            debug_assert!(from < to);
-        }
-        if t > part.end - track.lap {
-            return;
-        }
+        t
+    }
+
+    /// One car stops on its way out of the pits, or on a lap of its second run.
+    fn breaks_down(&self, run: i64, first: bool) -> bool {
+        let now = if self.plan.seed.is_multiple_of(2) { run == 1 && !first } else { first };
+        now && self.n == 0 && self.place == 1 && self.plan.cars > 5
     }
 }
 
