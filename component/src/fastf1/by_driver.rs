@@ -6,7 +6,7 @@ use serde::de::{IgnoredAny, MapAccess};
 
 use super::feed::{self, Content, Count, Unusable};
 use super::time::Timedelta;
-use super::value::{Fields, Keyed, Object};
+use super::value::{Fields, Keyed, Leaf, Object};
 
 /// Hands every driver's part of every message to `take`: number, session time, content. Fails where FastF1's
 /// readers of such feeds raise.
@@ -27,6 +27,7 @@ pub fn each<'a, T: Fields<'a> + 'a>(
             Some(Keyed::Object(lines)) => lines,
             None => return Ok(()),
             Some(Keyed::List(list)) if list.is_empty() => return Ok(()),
+            Some(Keyed::Not(Leaf::Text(text))) if text.is_empty() => return Ok(()),
             Some(_) => return Err(Unusable::new("the drivers' lines are no object")),
         };
         for (number, line) in lines {

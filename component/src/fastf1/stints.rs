@@ -257,3 +257,57 @@ impl<'de> Fields<'de> for Stint<'de> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tyre(time: i64, stint: i64, compound: Option<&str>, new: Option<bool>) -> Tyre {
+        Tyre {
+            time: Some(Timedelta::from_seconds(time)),
+            stint,
+            compound: compound.map(str::to_owned),
+            start_laps: Age::Unknown,
+            new,
+        }
+    }
+
+    const RACE: Session = Session { is_race_like: true, start: Some(Timedelta::from_seconds(100)) };
+
+    #[test]
+    fn later_messages_correct_a_stint_but_not_its_time() {
+        let messages =
+            [tyre(10, 0, None, Some(true)), tyre(20, 0, Some("SOFT"), None), tyre(30, 0, Some("HARD"), None)];
+        let corrected = corrected(&messages, &[], RACE);
+        assert_eq!(corrected, Ok((vec![tyre(10, 0, Some("HARD"), Some(true))], false)));
+    }
+
+    #[test]
+    fn a_stint_cannot_be_counted_twice_between_two_stops() {
+        let messages = [
+            tyre(10, 0, Some("SOFT"), None),
+            tyre(250, 2, Some("HARD"), None),
+            tyre(260, 2, None, Some(true)),
+        ];
+        let in_laps = [Timedelta::from_seconds(200)];
+        let merged = vec![tyre(10, 0, Some("SOFT"), None), tyre(250, 1, Some("HARD"), Some(true))];
+        assert_eq!(corrected(&messages, &in_laps, RACE), Ok((merged, true)));
+    }
+
+    #[test]
+    fn stints_bunched_after_the_start_of_a_race_begin_with_their_stops() {
+        let messages = [
+            tyre(150, 0, Some("SOFT"), None),
+            tyre(150, 1, Some("HARD"), None),
+            tyre(300, 1, None, Some(true)),
+        ];
+        let in_laps = [Timedelta::from_seconds(200)];
+        let times = |session| {
+            let (tyres, _) = corrected(&messages, &in_laps, session).expect("the stints add up");
+            tyres.iter().filter_map(|tyre| tyre.time).map(Timedelta::millis).collect::<Vec<_>>()
+        };
+        assert_eq!(times(RACE), [1, 200_001]);
+        // In a practice the first message comes when the first car leaves the pits.
+        assert_eq!(times(Session { is_race_like: false, ..RACE }), [150_000, 300_000]);
+    }
+}
