@@ -3,6 +3,7 @@
 //! [`fetch`] gets what there is of a session; [`tables`] makes the tables of it, and nothing else does I/O.
 
 pub mod argsort;
+pub mod by_driver;
 pub mod drivers;
 pub mod ergast;
 pub mod feed;

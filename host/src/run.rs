@@ -57,6 +57,11 @@ pub fn prepare(
         }
         crate::store::into_variables(&mut variables);
     }
+    let pace = "F1_REQUESTS_PER_SECOND";
+    if !host.replay.is_empty() && variables.iter().all(|(name, _)| name != pace) {
+        // There is no upstream to spare.
+        variables.push((pace.to_owned(), "0".to_owned()));
+    }
     let variable =
         |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let command = options::parse(arguments, variable)?;

@@ -7,6 +7,7 @@ mod first_lap;
 mod retired;
 mod stacked;
 
+use super::drivers::Drivers;
 use super::feed::{Count, Unusable};
 use super::lap::Lap;
 use super::lap_count;
@@ -16,6 +17,7 @@ use super::stints::Tyres;
 use super::time::{Timedelta, Timestamp};
 use super::timing::{self, Timing};
 use super::track_status::TrackStatus;
+use super::weather::Weather;
 
 /// A driver of the session, as the results table has it once it is joined with Jolpica's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +128,7 @@ pub fn load(inputs: &Inputs) -> Loaded {
 }
 
 /// What a feed holds; None where it is missing, None and a warning where FastF1 could not read it.
-fn read<T: Counted>(
+pub(super) fn read<T: Counted>(
     topic: &str,
     feed: Option<&[u8]>,
     reader: impl Fn(&[u8]) -> Result<T, Unusable>,
@@ -151,7 +153,7 @@ fn read<T: Counted>(
     }
 }
 
-trait Counted {
+pub(super) trait Counted {
     fn count(&self) -> Count;
 }
 
@@ -165,7 +167,13 @@ macro_rules! counted {
     };
 }
 
-counted!(SessionStatus, TrackStatus, Messages, Timing, Tyres);
+impl Counted for (Vec<Weather>, Count) {
+    fn count(&self) -> Count {
+        self.1
+    }
+}
+
+counted!(Drivers, SessionStatus, TrackStatus, Messages, Timing, Tyres);
 
 /// The scheduled number of laps of a race; `Ok(None)` for other sessions, an error where it is not known.
 fn total_laps(inputs: &Inputs, warnings: &mut Vec<String>) -> Result<Option<i64>, Unusable> {

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use serde::de::{IgnoredAny, MapAccess};
 
-use super::feed::{self, Content, Count, Unusable};
+use super::by_driver;
+use super::feed::{Count, Unusable};
 use super::python;
 use super::time::Timedelta;
 use super::value::{Fields, Keyed, Leaf, Object};
@@ -40,28 +41,8 @@ impl Tyres {
     /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
     pub fn read(feed: &[u8]) -> Result<Tyres, Unusable> {
         let mut tyres = Tyres::default();
-        tyres.count = feed::each::<Object<AppLine>>(feed, |message| {
-            let lines = match message.content {
-                Content::Object(Object::Is(AppLine(lines))) => lines,
-                Content::Text(text) if text.contains("Lines") => {
-                    return Err(Unusable::new("a text stands where the drivers' lines should"));
-                }
-                _ => None,
-            };
-            let lines = match lines {
-                Some(Keyed::Object(lines)) => lines,
-                None => return Ok(()),
-                Some(Keyed::List(list)) if list.is_empty() => return Ok(()),
-                Some(_) => return Err(Unusable::new("the drivers' lines are no object")),
-            };
-            for (driver, line) in &lines {
-                let Object::Is(DriverLine(stints)) = line else {
-                    return Err(Unusable::new(format!("the line of driver {driver} is no object")));
-                };
-                tyres.take(driver, message.time, stints)?;
-            }
-            Ok(())
-        })?;
+        tyres.count =
+            by_driver::each(feed, |driver, time, DriverLine(stints)| tyres.take(&driver, time, &stints))?;
         Ok(tyres)
     }
 
@@ -245,9 +226,6 @@ fn as_text(value: &Leaf) -> Option<String> {
 }
 
 #[derive(Default)]
-struct AppLine<'a>(Option<Keyed<'a, Object<'a, DriverLine<'a>>>>);
-
-#[derive(Default)]
 struct DriverLine<'a>(Option<Keyed<'a, Object<'a, Stint<'a>>>>);
 
 #[derive(Default)]
@@ -255,16 +233,6 @@ struct Stint<'a> {
     compound: Option<Leaf<'a>>,
     start_laps: Option<Leaf<'a>>,
     new: Option<Leaf<'a>>,
-}
-
-impl<'de> Fields<'de> for AppLine<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Lines" => self.0 = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
-    }
 }
 
 impl<'de> Fields<'de> for DriverLine<'de> {
@@ -287,5 +255,59 @@ impl<'de> Fields<'de> for Stint<'de> {
         };
         *slot = Some(map.next_value()?);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tyre(time: i64, stint: i64, compound: Option<&str>, new: Option<bool>) -> Tyre {
+        Tyre {
+            time: Some(Timedelta::from_seconds(time)),
+            stint,
+            compound: compound.map(str::to_owned),
+            start_laps: Age::Unknown,
+            new,
+        }
+    }
+
+    const RACE: Session = Session { is_race_like: true, start: Some(Timedelta::from_seconds(100)) };
+
+    #[test]
+    fn later_messages_correct_a_stint_but_not_its_time() {
+        let messages =
+            [tyre(10, 0, None, Some(true)), tyre(20, 0, Some("SOFT"), None), tyre(30, 0, Some("HARD"), None)];
+        let corrected = corrected(&messages, &[], RACE);
+        assert_eq!(corrected, Ok((vec![tyre(10, 0, Some("HARD"), Some(true))], false)));
+    }
+
+    #[test]
+    fn a_stint_cannot_be_counted_twice_between_two_stops() {
+        let messages = [
+            tyre(10, 0, Some("SOFT"), None),
+            tyre(250, 2, Some("HARD"), None),
+            tyre(260, 2, None, Some(true)),
+        ];
+        let in_laps = [Timedelta::from_seconds(200)];
+        let merged = vec![tyre(10, 0, Some("SOFT"), None), tyre(250, 1, Some("HARD"), Some(true))];
+        assert_eq!(corrected(&messages, &in_laps, RACE), Ok((merged, true)));
+    }
+
+    #[test]
+    fn stints_bunched_after_the_start_of_a_race_begin_with_their_stops() {
+        let messages = [
+            tyre(150, 0, Some("SOFT"), None),
+            tyre(150, 1, Some("HARD"), None),
+            tyre(300, 1, None, Some(true)),
+        ];
+        let in_laps = [Timedelta::from_seconds(200)];
+        let times = |session| {
+            let (tyres, _) = corrected(&messages, &in_laps, session).expect("the stints add up");
+            tyres.iter().filter_map(|tyre| tyre.time).map(Timedelta::millis).collect::<Vec<_>>()
+        };
+        assert_eq!(times(RACE), [1, 200_001]);
+        // In a practice the first message comes when the first car leaves the pits.
+        assert_eq!(times(Session { is_race_like: false, ..RACE }), [150_000, 300_000]);
     }
 }

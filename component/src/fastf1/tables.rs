@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::drivers::{self, Drivers};
+use super::drivers::{self, Driver, Drivers};
 use super::ergast::{self, Classified};
 use super::feed::Unusable;
 use super::lap::Lap;
@@ -41,7 +41,7 @@ impl Tables {
         let mut warnings = Vec::new();
         let drivers = drivers(sources, &mut warnings);
         let classified = classified(session, sources, &mut warnings);
-        let mut rows = results::joined(session, &drivers.drivers, &classified, &mut warnings);
+        let mut rows = results::joined(session, &drivers, &classified, &mut warnings);
         if !session.timing {
             return Tables { results: rows, warnings, ..Tables::default() };
         }
@@ -71,8 +71,8 @@ impl Tables {
                 warnings.push(format!("no results were made of the laps: {why}"));
             }
         }
-        let weather = weather(sources, &mut warnings);
-        Tables { laps: loaded.laps, weather, results: rows, warnings }
+        let weather = laps::read("WeatherData", (sources.feed)("WeatherData"), weather::read, &mut warnings);
+        Tables { laps: loaded.laps, weather: weather.map(|(rows, _)| rows), results: rows, warnings }
     }
 
     /// Writes `{"laps": ..., "weather": ..., "results": ...}`. Fails where `out` fails.
@@ -93,28 +93,15 @@ impl Tables {
     }
 }
 
-fn drivers(sources: &Sources, warnings: &mut Vec<String>) -> Drivers {
-    match (sources.feed)("DriverList").map(drivers::read) {
-        Some(Ok(drivers)) => {
-            if drivers.count.undecodable > 0 {
-                let skipped = drivers.count.undecodable;
-                warnings.push(format!(
-                    "DriverList: skipped {skipped} of {} messages, no JSON",
-                    drivers.count.messages
-                ));
-            }
-            if !drivers.delayed.is_empty() {
-                let late = drivers.delayed.join(", ");
-                warnings.push(format!("DriverList names the drivers {late} too late; they are left out"));
-            }
-            drivers
-        }
-        Some(Err(why)) => {
-            warnings.push(format!("DriverList cannot be used: {why}"));
-            Drivers::default()
-        }
-        None => Drivers::default(),
+fn drivers(sources: &Sources, warnings: &mut Vec<String>) -> Vec<Driver> {
+    let feed = (sources.feed)("DriverList");
+    let Drivers { drivers, delayed, .. } =
+        laps::read("DriverList", feed, drivers::read, warnings).unwrap_or_default();
+    if !delayed.is_empty() {
+        let late = delayed.join(", ");
+        warnings.push(format!("DriverList names the drivers {late} too late; they are left out"));
     }
+    drivers
 }
 
 fn classified(session: &Session, sources: &Sources, warnings: &mut Vec<String>) -> Vec<Classified> {
@@ -169,21 +156,4 @@ fn t0_date(sources: &Sources, warnings: &mut Vec<String>) -> Option<Timestamp> {
         warnings.push(format!("telemetry cannot be used: {why}"));
         None
     })
-}
-
-fn weather(sources: &Sources, warnings: &mut Vec<String>) -> Option<Vec<Weather>> {
-    match weather::read((sources.feed)("WeatherData")?) {
-        Ok((rows, count)) => {
-            if count.undecodable > 0 {
-                let skipped = count.undecodable;
-                warnings
-                    .push(format!("WeatherData: skipped {skipped} of {} messages, no JSON", count.messages));
-            }
-            Some(rows)
-        }
-        Err(why) => {
-            warnings.push(format!("WeatherData cannot be used: {why}"));
-            None
-        }
-    }
 }

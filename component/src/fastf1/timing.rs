@@ -7,10 +7,10 @@ mod update;
 
 use std::rc::Rc;
 
-use super::feed::{self, Content, Count, Unusable};
+use super::by_driver;
+use super::feed::{Count, Unusable};
 use super::time::Timedelta;
-use super::value::{Keyed, Object};
-use update::{DriverLine, TimingLine, Update};
+use update::{DriverLine, Update};
 
 /// Everything that TimingData says about laps.
 #[derive(Debug)]
@@ -87,36 +87,15 @@ enum ToLeader {
 /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
 pub fn read(feed: &[u8]) -> Result<Timing, Unusable> {
     let mut drivers: Vec<Track> = Vec::new();
-    let count = feed::each::<Object<TimingLine>>(feed, |message| {
-        let lines = match message.content {
-            Content::Object(Object::Is(line)) => line.lines,
-            Content::Text(text) if text.contains("Lines") => {
-                return Err(Unusable::new("a text stands where the drivers' lines should"));
+    let count = by_driver::each(feed, |number, time, line: DriverLine| {
+        let track = match drivers.iter().position(|track| *track.number == *number) {
+            Some(known) => drivers.get_mut(known),
+            None => {
+                drivers.push(Track::new(&number));
+                drivers.last_mut()
             }
-            _ => None,
         };
-        let lines = match lines {
-            Some(Keyed::Object(lines)) => lines,
-            None => return Ok(()),
-            Some(Keyed::List(list)) if list.is_empty() => return Ok(()),
-            Some(_) => return Err(Unusable::new("the drivers' lines are no object")),
-        };
-        for (number, line) in lines {
-            let Object::Is(line) = line else {
-                return Err(Unusable::new(format!("the line of driver {number} is no object")));
-            };
-            let track = match drivers.iter_mut().position(|track| *track.number == *number) {
-                Some(known) => drivers.get_mut(known),
-                None => {
-                    drivers.push(Track::new(&number));
-                    drivers.last_mut()
-                }
-            };
-            if let Some(track) = track {
-                track.take(message.time, line)?;
-            }
-        }
-        Ok(())
+        track.map_or(Ok(()), |track| track.take(time, line))
     })?;
     timing(drivers, count)
 }
@@ -166,5 +145,106 @@ impl Track {
         }
         self.updates.extend(Update::at(time, line.update)?);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Laps of driver 44 from messages: seconds and content.
+    fn laps(messages: &[(&str, &str)]) -> Vec<TimedLap> {
+        let feed: String = messages
+            .iter()
+            .map(|(time, line)| format!("00:{time}.000{{\"Lines\":{{\"44\":{line}}}}}\r\n"))
+            .collect();
+        let timing = read(feed.as_bytes()).expect("the feed can be read");
+        timing.drivers.into_iter().flat_map(|driver| driver.laps).collect()
+    }
+
+    fn seconds(value: Option<Timedelta>) -> Option<f64> {
+        value.map(Timedelta::total_seconds)
+    }
+
+    const OUT: (&str, &str) = ("00:10", r#"{"InPit":false}"#);
+    const LAP_1: (&str, &str) = ("02:00", r#"{"NumberOfLaps":1,"LastLapTime":{"Value":"1:30.000"}}"#);
+
+    #[test]
+    fn late_values_belong_to_the_lap_before_but_the_longest_straight_is_ahead() {
+        let late =
+            r#"{"Sectors":{"2":{"Value":"30.000"}},"Speeds":{"FL":{"Value":"300"},"ST":{"Value":"310"}}}"#;
+        let laps = laps(&[OUT, LAP_1, ("02:04", late), ("03:30", r#"{"NumberOfLaps":2}"#)]);
+        assert_eq!(laps.len(), 2);
+        assert_eq!(laps[0].sector_times[2], Reading::Is(Timedelta::from_seconds(30)));
+        assert_eq!(
+            (laps[0].speeds, laps[1].speeds),
+            ([None, None, Some(300.0), None], [None, None, None, Some(310.0)])
+        );
+    }
+
+    #[test]
+    fn out_of_the_pits_right_before_a_lap_is_of_that_lap() {
+        let laps = laps(&[
+            OUT,
+            ("01:57", r#"{"InPit":false}"#),
+            LAP_1,
+            ("03:30", r#"{"NumberOfLaps":2,"Speeds":{"I1":{"Value":"1"}}}"#),
+        ]);
+        assert_eq!(
+            laps.iter().map(|lap| seconds(lap.pit_out_time)).collect::<Vec<_>>(),
+            [Some(10.0), Some(117.0)]
+        );
+    }
+
+    #[test]
+    fn a_lap_ends_when_the_earliest_clock_says() {
+        // Sector 2 ended at 80 s and sector 3 took 30 s: the lap ended at 110 s, not at 120 s.
+        let laps = laps(&[
+            OUT,
+            ("01:20", r#"{"Sectors":{"1":{"Value":"30.000"}}}"#),
+            ("01:59", r#"{"Sectors":{"2":{"Value":"30.000"}}}"#),
+            LAP_1,
+        ]);
+        assert_eq!(seconds(laps[0].time), Some(110.0));
+    }
+
+    #[test]
+    fn a_value_that_did_not_change_is_filled_in() {
+        let laps = laps(&[
+            OUT,
+            (
+                "01:00",
+                r#"{"Sectors":{"0":{"Value":"30.000"},"1":{"Value":"30.000"},"2":{"Value":"30.000"}}}"#,
+            ),
+            LAP_1,
+            ("03:00", r#"{"Sectors":{"0":{"Value":"29.000"},"1":{"Value":"31.000"}}}"#),
+            ("03:30", r#"{"NumberOfLaps":2,"LastLapTime":{"Value":"1:30.000"}}"#),
+        ]);
+        assert_eq!(laps[1].sector_times[2], Reading::Is(Timedelta::from_seconds(30)));
+    }
+
+    #[test]
+    fn a_slow_lap_needs_its_sectors() {
+        let slow = r#"{"NumberOfLaps":1,"LastLapTime":{"Value":"2:40.000"},"Speeds":{"I1":{"Value":"1"}}}"#;
+        assert_eq!(laps(&[OUT, ("03:00", slow)])[0].lap_time, Reading::Unseen);
+        let sectors =
+            r#"{"Sectors":{"0":{"Value":"1:00.000"},"1":{"Value":"1:00.000"},"2":{"Value":"40.000"}}}"#;
+        assert_eq!(
+            laps(&[OUT, ("02:59", sectors), ("03:00", slow)])[0].lap_time,
+            Reading::Is(Timedelta::from_seconds(160))
+        );
+    }
+
+    #[test]
+    fn what_is_of_another_type_fails_where_fastf1_comes_to_it() {
+        let read = |line: &str| {
+            read(format!("00:00:00.000{{\"Lines\":{{\"44\":{line}}}}}\r\n").as_bytes()).map(|_| ())
+        };
+        for line in [r#"[]"#, r#"{"NumberOfLaps":"1"}"#, r#"{"Position":"first"}"#, r#"{"Speeds":[]}"#] {
+            assert!(read(line).is_err(), "{line}");
+        }
+        for line in [r#"{}"#, r#"{"Sectors":[]}"#, r#"{"LastLapTime":{}}"#, r#"{"BestLapTimes":[]}"#] {
+            assert_eq!(read(line), Ok(()), "{line}");
+        }
     }
 }

@@ -75,3 +75,34 @@ fn within(begin: Option<Timedelta>, time: Option<Timedelta>, end: Option<Timedel
 fn at_most(left: Option<Timedelta>, right: Option<Timedelta>) -> bool {
     left.zip(right).is_some_and(|(left, right)| left <= right)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEED: &str = "00:00:00.000{\"Status\":\"1\"}\r\n00:00:10.000{\"Status\":\"2\"}\r\n\
+                        00:00:20.000{\"Status\":\"4\"}\r\n00:00:30.000{\"Status\":\"1\"}\r\n";
+
+    fn of(feed: &str, start: Option<i64>, end: i64) -> (String, bool) {
+        let status = TrackStatus::read(feed.as_bytes()).expect("the feed can be read");
+        let seconds = |seconds| Some(Timedelta::from_seconds(seconds));
+        let (mut seen, complete) = status.of_laps(&[(start.and_then(seconds), seconds(end))]);
+        (seen.pop().unwrap_or_default(), complete)
+    }
+
+    #[test]
+    fn a_lap_has_every_status_that_it_saw_once() {
+        assert_eq!(of(FEED, Some(1), 5).0, "1");
+        assert_eq!(of(FEED, Some(5), 25).0, "124");
+        assert_eq!(of(FEED, Some(5), 35).0, "124");
+        assert_eq!(of(FEED, Some(20), 20).0, "24");
+        assert_eq!(of(FEED, None, 25).0, "4");
+    }
+
+    #[test]
+    fn stops_at_a_status_that_is_no_text() {
+        let feed = format!("{FEED}00:00:40.000{{\"Status\":5}}\r\n");
+        assert_eq!(of(&feed, Some(25), 45), ("41".into(), false));
+        assert_eq!(of(&feed, Some(25), 35), ("41".into(), true));
+    }
+}

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 ///
 /// Fails where the name says too little, or fits no event or more than one well enough.
 pub fn closest<'a>(events: &'a [Event], season: i32, text: &str) -> Result<&'a Event> {
-    let query = distinctive(text, season);
+    let query = distinctive(text, Some(season));
     let events: Vec<&Event> = events.iter().filter(|event| !event.testing).collect();
     let features: Vec<Vec<String>> = events.iter().map(|event| features(event, season)).collect();
     let index = if is_long_enough(&query) { best(&query.replace(' ', ""), &features) } else { None };
@@ -23,7 +23,7 @@ pub fn closest<'a>(events: &'a [Event], season: i32, text: &str) -> Result<&'a E
 
 /// Whether a name says anything beyond what all events have in common, whatever the season.
 pub fn is_distinctive(text: &str) -> bool {
-    is_long_enough(&distinctive(text, 0))
+    is_long_enough(&distinctive(text, None))
 }
 
 /// FastF1's least length.
@@ -36,8 +36,8 @@ fn folded(text: &str) -> String {
 }
 
 /// The name without what all events have in common.
-fn distinctive(text: &str, season: i32) -> String {
-    let season = season.to_string();
+fn distinctive(text: &str, season: Option<i32>) -> String {
+    let season = season.map(|season| season.to_string()).unwrap_or_default();
     let common = ["formula 1", "formula1", &season, "grand prix", "gp"];
     let rest = common.iter().fold(folded(text), |text, word| text.replace(word, ""));
     let mut rest = rest.trim().to_owned();
@@ -52,8 +52,8 @@ fn features(event: &Event, season: i32) -> Vec<String> {
     let names = [
         (&event.location, folded(&event.location)),
         (&event.country, folded(&event.country)),
-        (&event.name, distinctive(&event.name, season)),
-        (&event.official_name, distinctive(&event.official_name, season)),
+        (&event.name, distinctive(&event.name, Some(season))),
+        (&event.official_name, distinctive(&event.official_name, Some(season))),
     ];
     names.into_iter().filter(|(raw, _)| !raw.is_empty()).map(|(_, name)| name.replace(' ', "")).collect()
 }

@@ -46,6 +46,7 @@ impl Session<'_> {
         let first_end =
             timing.drivers.iter().flat_map(|driver| &driver.laps).filter_map(|lap| lap.time).min();
 
+        let all_say_new = tyres.all_say_new();
         let mut laps = Vec::new();
         let mut stacked = stacked::Tyres::default();
         for driver in self.drivers {
@@ -64,7 +65,9 @@ impl Session<'_> {
                 laps.push(lap.row(&names, f64::from(number), start, age));
             }
             let fitted: Vec<Option<&Tyre>> = tyred.iter().map(|lap| lap.tyre.as_ref()).collect();
-            stacked.push(&fitted, tyres.all_say_new());
+            // Without a lap or without tyres, FastF1 sets the columns to values of its own.
+            let is_joined = !timed.is_empty() && !tyres.of(&driver.number).is_empty();
+            stacked.push(&fitted, all_say_new || !is_joined);
         }
         if laps.is_empty() {
             return Err(Unusable::new("no driver has one"));

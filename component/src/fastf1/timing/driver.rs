@@ -194,13 +194,12 @@ impl Filling {
             }
         }
         match update.lap_time.get()? {
-            None => {}
             Some(None) => lap.lap_time = Reading::Empty,
             // A slow lap is one where the sectors say the same.
             Some(Some(time)) if time < SLOW || sector_sum(lap)? == Some(time) => {
                 lap.lap_time = Reading::Is(time);
             }
-            Some(Some(_)) => {}
+            _ => {}
         }
         Ok(())
     }
@@ -354,7 +353,7 @@ fn mark_personal_bests(
 ) -> Result<(), Unusable> {
     let no_time = || Unusable::new("a personal best has no time");
     let mut part = split_times.len().saturating_sub(1);
-    let mut seen: Vec<Timedelta> = Vec::new();
+    let mut seen: Vec<Option<Timedelta>> = Vec::new();
     for (time, best) in best_lap_times.iter().rev() {
         let begin = split_times.get(part).copied().flatten().ok_or_else(no_time)?;
         if time.ok_or_else(no_time)? < begin {
@@ -362,13 +361,19 @@ fn mark_personal_bests(
             part = part.checked_sub(1).unwrap_or(split_times.len().saturating_sub(1));
             seen.clear();
         }
-        let best = best.ok_or_else(no_time)?;
-        let fastest = seen.iter().min();
-        if seen.contains(&best) || fastest.is_some_and(|fastest| best < *fastest) {
+        if seen.contains(best) {
             continue;
         }
-        seen.push(best);
-        if let Some(lap) = laps.iter_mut().find(|lap| lap.lap_time == Reading::Is(best)) {
+        if let Some(fastest) = seen.iter().min() {
+            // FastF1 compares with a time that cannot be read as soon as there is another one.
+            let (best, fastest) = best.zip(*fastest).ok_or_else(no_time)?;
+            if best < fastest {
+                continue;
+            }
+        }
+        seen.push(*best);
+        let is_best = |lap: &&mut TimedLap| best.is_some_and(|best| lap.lap_time == Reading::Is(best));
+        if let Some(lap) = laps.iter_mut().find(is_best) {
             lap.is_personal_best = true;
         }
     }

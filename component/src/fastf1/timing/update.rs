@@ -5,14 +5,8 @@ use serde::de::{IgnoredAny, MapAccess};
 use super::super::feed::Unusable;
 use super::super::python;
 use super::super::time::Timedelta;
-use super::super::value::{Fields, Keyed, Leaf, Object};
+use super::super::value::{Fields, Leaf, Object};
 use super::ToLeader;
-
-/// A message of TimingData.
-#[derive(Default)]
-pub struct TimingLine<'a> {
-    pub lines: Option<Keyed<'a, Object<'a, DriverLine>>>,
-}
 
 /// A driver's part of a message. What it does not hold is None.
 #[derive(Default)]
@@ -87,16 +81,6 @@ impl Update {
             || !matches!(self.speeds.0, Ok([None, None, None, None]))
             || !matches!(self.best_lap_time.0, Ok(None))
             || !matches!(self.part.0, Ok(None))
-    }
-}
-
-impl<'de> Fields<'de> for TimingLine<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Lines" => self.lines = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
     }
 }
 
