@@ -35,6 +35,9 @@ impl Sandbox {
     pub fn new(options: &HostOptions) -> Result<Sandbox> {
         let mut config = Config::new();
         config.epoch_interruption(true);
+        // Nobody debugs the guest here, and every start reads what is compiled.
+        config.generate_address_map(false);
+        config.native_unwind_info(false);
         config.cache(cache());
         let engine = Engine::new(&config).map_err(plain)?;
         let component = match &options.component {
