@@ -10,6 +10,23 @@ use super::python;
 use super::time::Timedelta;
 use super::value::{Fields, Keyed, Leaf, Object};
 
+/// The keys of a stint that FastF1 reads.
+const KEYS: [&str; 13] = [
+    "LapNumber",
+    "Driver",
+    "LapTime",
+    "Stint",
+    "TotalLaps",
+    "Compound",
+    "New",
+    "TyresNotChanged",
+    "Time",
+    "LapFlags",
+    "LapCountTime",
+    "StartLaps",
+    "Outlap",
+];
+
 /// Everything that the feed says about tyres, by driver.
 #[derive(Debug, Default)]
 pub struct Tyres {
@@ -81,6 +98,8 @@ impl Tyres {
             let stint = match stint {
                 Object::Is(stint) => stint,
                 Object::Not(Leaf::List { .. }) => &nothing,
+                // FastF1 looks for the keys in a text as well.
+                Object::Not(Leaf::Text(text)) if !KEYS.iter().any(|key| text.contains(key)) => &nothing,
                 Object::Not(_) => return Err(Unusable::new("a stint is no object")),
             };
             let tyre = Tyre {
