@@ -16,16 +16,17 @@ use wstd::runtime::block_on;
 
 use crate::wasi::Wasi;
 
-#[allow(unsafe_code)] // the generated exports
+/// What the macros of the bindings make: the one unsafe code of the component.
+#[allow(unsafe_code)]
 mod bindings {
-    wit_bindgen::generate!({ path: "../wit", world: "f1:ingest/typed" });
     use super::Component;
+    wit_bindgen::generate!({ path: "../wit", world: "f1:ingest/typed" });
     export!(Component);
+    wasip2::http::proxy::export!(Component);
 }
 use bindings::exports::f1::ingest::job as typed;
 
 struct Component;
-wasip2::http::proxy::export!(Component);
 
 /// Runs the job that `arguments` and the environment ask for; help and version go to stdout.
 pub fn run(arguments: &[String]) -> Report {
