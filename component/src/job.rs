@@ -1,5 +1,6 @@
 //! The whole program: each source is fetched and stored; what fails and may yet succeed is tried again.
 
+use std::io::Write;
 use std::time::Duration;
 
 use crate::client::Client;
@@ -94,7 +95,9 @@ async fn fetch_and_store<R: Transport + Clock>(
             store.put(name, &document).await?
         }
     };
-    println!("{}", stored.key);
+    if let Err(error) = writeln!(std::io::stdout(), "{}", stored.key) {
+        client.log.warn(&format!("{name}: the key cannot be printed: {error}"));
+    }
     client
         .log
         .info(&format!("{name}: stored {} bytes in {} as {}", stored.size, job.bucket.name, stored.key));

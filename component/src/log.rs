@@ -1,5 +1,7 @@
 //! Log lines on stderr, as text or as one JSON object a line.
 
+use std::io::Write;
+
 use chrono::{SecondsFormat, Utc};
 use serde_json::json;
 
@@ -45,9 +47,11 @@ impl Log {
     fn line(&self, level: &str, message: &str) {
         let time = chrono::DateTime::<Utc>::from(std::time::SystemTime::now())
             .to_rfc3339_opts(SecondsFormat::Millis, true);
-        match self.format {
-            Format::Text => eprintln!("{time} {level:<5} {message}"),
-            Format::Json => eprintln!("{}", json!({"time": time, "level": level, "message": message})),
-        }
+        let line = match self.format {
+            Format::Text => format!("{time} {level:<5} {message}\n"),
+            Format::Json => format!("{}\n", json!({"time": time, "level": level, "message": message})),
+        };
+        // A reader of the log that has gone must not end the job: `eprintln!` would panic.
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }

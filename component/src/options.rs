@@ -204,7 +204,7 @@ pub fn help() -> String {
     for opt in OPTIONS {
         let short = opt.short.map_or("    ".into(), |c| format!("-{c}, "));
         let name = format!("{short}--{} {}", opt.name, opt.value.unwrap_or_default());
-        text.push_str(&format!("  {name:<26} {}", opt.help));
+        text.push_str(&format!("  {name:<32} {}", opt.help));
         if !opt.variables.is_empty() {
             text.push_str(&format!(" [env: {}]", opt.variables.join(", ")));
         }
