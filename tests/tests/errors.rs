@@ -42,6 +42,14 @@ fn the_whole_operation_is_tried_again_five_seconds_later() {
 }
 
 #[test]
+fn a_server_that_never_answers_is_given_up_after_20_seconds() {
+    let (upstream, store) = (Upstream::start([Reply::Silence, Reply::json(RESULTS)]), Store::start());
+    let run = ingest(&upstream, &store.endpoint(), &[]).expect(0);
+    run.says(&["/results.json", "no answer for 20 s", "retry 1"]);
+    assert_eq!(store.keys(), run.keys());
+}
+
+#[test]
 fn html_with_status_200_is_not_stored() {
     let html = Reply::new(200, "<html>maintenance</html>").with("content-type", "text/html");
     let (upstream, store) = (Upstream::start([html]), Store::start());

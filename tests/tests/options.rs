@@ -84,6 +84,17 @@ fn the_endpoint_comes_from_the_option_then_from_either_variable() {
 }
 
 #[test]
+fn a_proxy_is_asked_but_for_the_hosts_that_need_none() {
+    let (proxy, store) = (Upstream::start([Reply::json(RESULTS)]), endpoint());
+    let (proxy_url, url) = (proxy.url(""), store.url(""));
+    let arguments =
+        ["--bucket", BUCKET, "--jolpica-url", "http://results.example/f1?limit=100", "--endpoint-url", &url];
+    put(&store, &arguments, &[("HTTP_PROXY", &proxy_url), ("NO_PROXY", "127.0.0.1")]);
+    let lines: Vec<String> = proxy.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(lines, ["GET http://results.example/f1?limit=100 HTTP/1.1"]);
+}
+
+#[test]
 fn a_session_token_is_sent_and_signed() {
     let jolpica = Upstream::start([Reply::json(RESULTS)]);
     let store = endpoint();
