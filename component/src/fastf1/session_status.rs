@@ -36,10 +36,6 @@ impl SessionStatus {
         let start = changes.iter().find(|change| change.status == "Started").and_then(|change| change.time);
         Ok(SessionStatus { changes, start, count })
     }
-
-    pub fn was_aborted(&self) -> bool {
-        self.changes.iter().any(|change| change.status == "Aborted")
-    }
 }
 
 /// `{"Status": ...}`
