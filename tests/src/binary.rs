@@ -11,7 +11,14 @@ pub fn root() -> &'static Path {
 
 fn cargo(arguments: &[&str]) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(arguments).current_dir(root()).status().expect("cargo starts");
+    let mut command = Command::new(cargo);
+    // What cargo says of the test's own package makes build scripts run anew.
+    for (name, _) in std::env::vars()
+        .filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST"))
+    {
+        command.env_remove(name);
+    }
+    let status = command.args(arguments).current_dir(root()).status().expect("cargo starts");
     assert!(status.success(), "cargo {arguments:?} failed");
 }
 

@@ -15,7 +15,7 @@ use crate::runtime::Response;
 const CODES: &[(&str, Kind, bool, &str)] = &[
     ("NoSuchBucket", Kind::NoSuchBucket, false, "create the bucket or correct --bucket"),
     ("InvalidAccessKeyId", Kind::Credentials, false, "check AWS_ACCESS_KEY_ID"),
-    ("SignatureDoesNotMatch", Kind::Credentials, false, "check AWS_SECRET_ACCESS_KEY"),
+    ("SignatureDoesNotMatch", Kind::Credentials, false, "check AWS_SECRET_ACCESS_KEY and AWS_ACCESS_KEY_ID"),
     ("ExpiredToken", Kind::Credentials, false, "the session is over: get new credentials"),
     ("InvalidToken", Kind::Credentials, false, "check AWS_SESSION_TOKEN"),
     ("AccessDenied", Kind::Credentials, false, "the credentials need s3:PutObject on this bucket"),

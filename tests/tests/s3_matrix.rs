@@ -1,0 +1,180 @@
+//! The job against S3 servers that nobody here wrote; what was seen stands in `s3-matrix.md`.
+
+use std::fmt::Write;
+use std::ops::Deref;
+use std::sync::Mutex;
+use std::thread;
+
+use chrono::DateTime;
+use f1_ingest_tests::binary::{Run, command, root};
+use f1_ingest_tests::s3_servers::{Object, Server};
+use f1_ingest_tests::upstream::{Reply, Upstream};
+use sha2::{Digest, Sha256};
+
+/// Not ASCII, so that a server that meddles with the bytes is caught.
+const RESULTS: &str = r#"{"MRData": {"total": "1", "RaceTable": {"Races": [{"raceName": "São Paulo"}]}}}"#;
+
+/// What a server does in one case: a word or two for the table, or None where it lacks what the case needs.
+/// What must hold everywhere is asserted.
+type Case = (&'static str, fn(&Visit) -> Option<String>);
+
+/// A server, and every key that a run printed.
+struct Visit {
+    server: Server,
+    printed: Mutex<Vec<String>>,
+}
+
+impl Deref for Visit {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+const CASES: &[Case] = &[
+    ("boto3 reads the same bytes", bytes),
+    ("boto3 reads type and metadata", metadata),
+    ("six runs in one second keep six objects", conditional),
+    ("session token", session_token),
+    ("session token that is wrong", wrong_token),
+    ("access key that is unknown", unknown_key),
+    ("secret that is wrong", wrong_secret),
+    ("region that is wrong", wrong_region),
+    ("bucket that is not there", no_bucket),
+    ("no permission", no_permission),
+];
+
+#[test]
+fn the_job_works_with_every_server() {
+    let servers = [Server::swift(), Server::moto(), Server::embedded()];
+    let servers = servers.map(|server| Visit { server, printed: Mutex::default() });
+    let mut table = String::from(
+        "# S3 servers\n\nWhat `tests/tests/s3_matrix.rs` saw when it last ran; it writes this file. \
+         A dash: the server does not have it.\n\n|",
+    );
+    for server in &servers {
+        write!(table, " | {}", server.offer.name).unwrap();
+    }
+    writeln!(table, " |\n|---|{}", "---|".repeat(servers.len())).unwrap();
+    for (name, case) in CASES {
+        write!(table, "| {name}").unwrap();
+        for server in &servers {
+            eprintln!("{}: {name}", server.offer.name);
+            write!(table, " | {}", case(server).as_deref().unwrap_or("-")).unwrap();
+        }
+        table.push_str(" |\n");
+    }
+    for server in &servers {
+        let mut printed = server.printed.lock().unwrap().clone();
+        printed.sort();
+        printed.dedup();
+        assert!(server.objects().keys().eq(&printed), "{}: what is stored was printed", server.offer.name);
+    }
+    std::fs::write(root().join("tests/s3-matrix.md"), table).unwrap();
+}
+
+/// One run of the default job as `user`, `changed` variables replaced.
+fn ingest(server: &Visit, user: &str, changed: &[(&str, &str)]) -> Option<Run> {
+    let upstream = Upstream::start([Reply::json(RESULTS)]);
+    let mut job = command(&["run", "--retries", "1", "--jolpica-url", &upstream.url("/")], &[]);
+    job.envs(server.environment(user)?).envs(changed.iter().copied());
+    let run = Run::from(job.output().unwrap());
+    server.printed.lock().unwrap().extend(run.stdout.lines().map(str::to_owned));
+    for keys in server.offer.users.values() {
+        assert!(!run.stderr.contains(&keys.secret), "the secret shows:\n{}", run.stderr);
+    }
+    Some(run)
+}
+
+/// The one object that a run stored, and its key.
+fn stored(server: &Visit, run: Run) -> (String, Object) {
+    let run = run.expect(0);
+    let [key] = run.keys()[..] else { panic!("one line is one key: {:?}", run.stdout) };
+    let object = server.objects().remove(key).unwrap_or_else(|| panic!("boto3 does not find {key}"));
+    (key.to_owned(), object)
+}
+
+/// Asserts that a run failed as something that no second attempt can change, nothing stored, and gives the
+/// store's own code for it.
+fn refused(server: &Visit, user: &str, changed: &[(&str, &str)], remedy: &str) -> Option<String> {
+    let run = ingest(server, user, changed)?.expect(1);
+    run.says(&["was refused", remedy]);
+    assert!(!run.stderr.contains("retry 1"), "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+    let code = run.stderr.split("was refused: ").nth(1)?.split_whitespace().next()?;
+    Some(code.to_owned())
+}
+
+fn yes() -> Option<String> {
+    Some("yes".into())
+}
+
+fn bytes(server: &Visit) -> Option<String> {
+    let (_, object) = stored(server, ingest(server, "writer", &[])?);
+    assert_eq!(object.bytes(), RESULTS.as_bytes());
+    yes()
+}
+
+fn metadata(server: &Visit) -> Option<String> {
+    let (key, object) = stored(server, ingest(server, "writer", &[])?);
+    let seconds = key.rsplit('/').next()?.strip_suffix(".json")?;
+    let date = DateTime::from_timestamp(seconds.parse().ok()?, 0)?.format("%Y-%m-%d");
+    assert_eq!(key, format!("raw/{date}/jolpica/{seconds}.json"));
+    let sha256: String = Sha256::digest(RESULTS).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(object.content_type, "application/json");
+    for (name, value) in [("source", "jolpica"), ("ingest_time_utc", seconds), ("sha256", &sha256)] {
+        assert_eq!(object.metadata.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    yes()
+}
+
+fn conditional(server: &Visit) -> Option<String> {
+    let mut keys: Vec<String> = thread::scope(|scope| {
+        let runs: Vec<_> = (0..6).map(|_| scope.spawn(|| ingest(server, "writer", &[]))).collect();
+        let finished = runs.into_iter().filter_map(|run| run.join().unwrap());
+        finished.map(|run| run.expect(0).stdout.trim().to_owned()).collect()
+    });
+    keys.sort();
+    keys.dedup();
+    if server.offer.name.starts_with("Swift") && keys.len() < 6 {
+        // It looks for the object when a PUT begins and not when it ends.
+        return Some("no, not of runs at once".into());
+    }
+    assert_eq!(keys.len(), 6, "no key was printed twice");
+    yes()
+}
+
+fn session_token(server: &Visit) -> Option<String> {
+    let (_, object) = stored(server, ingest(server, "session", &[])?);
+    assert_eq!(object.bytes(), RESULTS.as_bytes());
+    yes()
+}
+
+fn wrong_token(server: &Visit) -> Option<String> {
+    refused(server, "session", &[("AWS_SESSION_TOKEN", "wrong")], "AWS_SESSION_TOKEN")
+}
+
+fn unknown_key(server: &Visit) -> Option<String> {
+    refused(server, "writer", &[("AWS_ACCESS_KEY_ID", "AKIAUNKNOWN")], "AWS_ACCESS_KEY_ID")
+}
+
+fn wrong_secret(server: &Visit) -> Option<String> {
+    refused(server, "writer", &[("AWS_SECRET_ACCESS_KEY", "wrong")], "AWS_SECRET_ACCESS_KEY")
+}
+
+fn wrong_region(server: &Visit) -> Option<String> {
+    if server.offer.name.starts_with("moto") {
+        // Takes any.
+        return None;
+    }
+    refused(server, "writer", &[("AWS_REGION", "mars-north-1")], "--region")
+}
+
+fn no_bucket(server: &Visit) -> Option<String> {
+    refused(server, "writer", &[("F1_S3_BUCKET", "no-such-bucket")], "--bucket")
+}
+
+fn no_permission(server: &Visit) -> Option<String> {
+    refused(server, "stranger", &[], "s3:PutObject")
+}
