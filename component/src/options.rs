@@ -112,6 +112,7 @@ pub const OPTIONS: &[Opt] = &[
         Some("4"),
         "requests a second to each upstream host, 0 for no limit (a mirror of your own)",
     ),
+    switch("no-sign-request", "send the store unsigned requests, for one that needs no credentials"),
     switch("dry-run", "fetch and say what would be stored, store nothing").per_request(),
     option("log-format", "FORMAT", &["F1_LOG_FORMAT"], Some("text"), "logs on stderr as `text` or `json`"),
     switch("help", "print this help").short('h'),
@@ -121,6 +122,9 @@ pub const OPTIONS: &[Opt] = &[
 /// Variables that are no option's: secrets do not belong on a command line.
 pub const SECRET_VARIABLES: &[&str] =
     &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "F1TV_TOKEN"];
+
+const NO_CREDENTIALS: &str = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or --dry-run to store nothing, \
+     --no-sign-request for a store that needs none)";
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -168,6 +172,11 @@ impl Job {
         let store = (!self.dry_run).then(|| authority(&self.bucket.url()));
         jolpica.into_iter().chain(session).map(authority).chain(store).collect()
     }
+
+    /// Whether something is to be stored and nobody is there to sign for it.
+    pub fn lacks_credentials(&self) -> bool {
+        self.bucket.credentials.is_none() && !self.bucket.unsigned && !self.dry_run
+    }
 }
 
 /// Where objects go, and who writes them.
@@ -177,8 +186,9 @@ pub struct Bucket {
     pub region: String,
     /// None is AWS.
     pub endpoint: Option<Uri>,
-    /// None only where nothing is stored (`--dry-run`).
     pub credentials: Option<Credentials>,
+    /// Requests are not signed, and need no credentials.
+    pub unsigned: bool,
 }
 
 impl Bucket {
@@ -220,10 +230,18 @@ pub fn help() -> String {
     text
 }
 
+/// As [`read`]; a run that cannot store for want of credentials is an error.
+pub fn parse(arguments: &[String], variable: impl Fn(&str) -> Option<String>) -> Result<Command> {
+    match read(arguments, variable)? {
+        Command::Ingest(job) if job.lacks_credentials() => Err(Error::usage(NO_CREDENTIALS)),
+        command => Ok(command),
+    }
+}
+
 /// Reads a command line (program name not included) and the environment.
 ///
 /// An option wins over its variable; a variable that is set but empty counts as not set.
-pub fn parse(arguments: &[String], variable: impl Fn(&str) -> Option<String>) -> Result<Command> {
+pub fn read(arguments: &[String], variable: impl Fn(&str) -> Option<String>) -> Result<Command> {
     let given = given(arguments)?;
     if given.contains_key("help") {
         return Ok(Command::Help);
@@ -304,13 +322,6 @@ impl<V: Fn(&str) -> Option<String>> Values<V> {
 }
 
 fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
-    let dry_run = values.switch("dry-run");
-    let credentials = credentials(&values.variable)?;
-    if credentials.is_none() && !dry_run {
-        return Err(Error::usage(
-            "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or --dry-run to store nothing)",
-        ));
-    }
     Ok(Job {
         mock_file: values.get("mock-file"),
         jolpica_url: values.required("jolpica-url", url)?,
@@ -331,12 +342,13 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
             name: values.required("bucket", bucket_name)?,
             region: values.required("region", region)?,
             endpoint: values.parsed("endpoint-url", endpoint)?,
-            credentials,
+            credentials: credentials(&values.variable)?,
+            unsigned: values.switch("no-sign-request"),
         },
         attempts: values.required("retries", attempts)?,
         user_agent: values.required("user-agent", header_value)?,
         requests_per_second: values.required("requests-per-second", requests_per_second)?,
-        dry_run,
+        dry_run: values.switch("dry-run"),
         log_format: values.required("log-format", log::Format::parse)?,
     })
 }

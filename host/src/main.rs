@@ -1,5 +1,6 @@
 //! `f1-ingest`: runs the ingest component in a sandbox, from cron, CI or as a small HTTP service.
 
+mod credentials;
 mod demo;
 mod listen;
 mod options;
@@ -96,12 +97,15 @@ fn main() -> ExitCode {
 
 /// The host's own log: warnings, or what `RUST_LOG` (a level: error, warn, info, debug, trace) asks for.
 ///
-/// s3s calls every request that the embedded store refuses an error; the client hears of it anyway.
+/// s3s calls every request that the embedded store refuses an error, and the SDK warns of what it also
+/// returns; who asked hears of it anyway.
 fn log_to_stderr() {
     let asked: Option<LevelFilter> = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
     let level = match asked {
         Some(level) => Targets::new().with_default(level),
-        None => Targets::new().with_default(LevelFilter::WARN).with_target("s3s", LevelFilter::OFF),
+        None => Targets::new()
+            .with_default(LevelFilter::WARN)
+            .with_targets([("s3s", LevelFilter::OFF), ("aws_config", LevelFilter::OFF)]),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
     tracing_subscriber::registry().with(lines.with_filter(level)).init();

@@ -12,6 +12,9 @@ pub struct HostOptions {
     /// Store into this folder, an embedded S3: needs no bucket, keys or region
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// Take the credentials of this profile in ~/.aws/config, whatever the environment holds
+    #[arg(long, value_name = "NAME", conflicts_with = "store")]
+    pub profile: Option<String>,
     /// Write every upstream response into this folder
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     pub record: Option<PathBuf>,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use reqwest::Client;
+use reqwest::{Client, ClientBuilder};
 use rustls::ClientConfig;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
@@ -23,10 +23,11 @@ const SILENCE: Duration = Duration::from_secs(600);
 
 /// Clients that are made when first asked for: to read the platform's trust store takes longer than the
 /// whole job does without it.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Pool {
     https: OnceLock<Client>,
     http: OnceLock<Client>,
+    direct: OnceLock<Client>,
 }
 
 impl Pool {
@@ -49,20 +50,36 @@ impl Pool {
         Ok(Response::from(response).map(|body| Incoming { body, silence, timer: Box::pin(sleep(silence)) }))
     }
 
-    fn client(&self, tls: bool) -> Result<&Client, Error> {
-        let slot = if tls || has_proxy() { &self.https } else { &self.http };
-        if let Some(client) = slot.get() {
-            return Ok(client);
+    /// The client for URLs with or without TLS.
+    pub fn client(&self, tls: bool) -> Result<&Client, Error> {
+        match tls || has_proxy() {
+            true => made(&self.https, || Ok(builder(platform_trust().map_err(internal)?))),
+            false => made(&self.http, || Ok(builder(no_trust()?))),
         }
-        let trust = if std::ptr::eq(slot, &self.https) { platform_trust() } else { Ok(no_trust()?) };
-        let client = Client::builder()
-            .tls_backend_preconfigured(trust.map_err(internal)?)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .build()
-            .map_err(internal)?;
-        Ok(slot.get_or_init(|| client))
     }
+
+    /// A client without TLS that passes proxies by.
+    pub fn direct(&self) -> Result<&Client, Error> {
+        made(&self.direct, || Ok(builder(no_trust()?).no_proxy()))
+    }
+}
+
+fn made(
+    slot: &OnceLock<Client>,
+    builder: impl FnOnce() -> Result<ClientBuilder, Error>,
+) -> Result<&Client, Error> {
+    if let Some(client) = slot.get() {
+        return Ok(client);
+    }
+    let client = builder()?.build().map_err(internal)?;
+    Ok(slot.get_or_init(|| client))
+}
+
+fn builder(trust: ClientConfig) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(trust)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT)
 }
 
 /// A proxy for plain HTTP may itself speak TLS.

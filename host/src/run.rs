@@ -6,6 +6,7 @@ use anyhow::Result;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::options::{self, Command, Job};
 
+use crate::credentials;
 use crate::options::{HostOptions, run_help};
 use crate::outbound::Outbound;
 use crate::pool::Pool;
@@ -49,6 +50,7 @@ pub fn prepare(
     arguments: &[String],
     mut variables: Variables,
 ) -> Result<(Variables, Command)> {
+    credentials::drop_for_profile(host, &mut variables);
     if host.store.is_some() {
         if arguments.iter().any(|argument| argument.split('=').next() == Some("--endpoint-url")) {
             return Err(
@@ -64,7 +66,7 @@ pub fn prepare(
     }
     let variable =
         |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let command = options::parse(arguments, variable)?;
+    let command = options::read(arguments, variable)?;
     Ok((variables, command))
 }
 
@@ -93,6 +95,7 @@ pub fn ingest(host: &HostOptions, arguments: Vec<String>, variables: Variables, 
 }
 
 async fn call(host: &HostOptions, arguments: Vec<String>, variables: Variables, job: &Job) -> Result<Report> {
+    let variables = credentials::complete(host, &variables, job).await?;
     let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
     let outbound = Arc::new(outbound(host, &variables, job)?);
     let progress = outbound.progress.clone();

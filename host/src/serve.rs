@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use f1_ingest_component::error::Error;
-use f1_ingest_component::options::Command;
-use http::{Request, Response};
+use f1_ingest_component::options::{Command, Job};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
+use crate::credentials;
 use crate::listen;
 use crate::options::HostOptions;
 use crate::outbound::Outbound;
@@ -27,7 +28,7 @@ pub fn serve(address: &str, host: HostOptions) -> Result<u8> {
     let sandbox = Sandbox::new(&host)?;
     let component = ProxyPre::new(sandbox.component.clone())
         .map_err(|_| Error::usage("the component does not export wasi:http/incoming-handler"))?;
-    let service = Arc::new(Service { sandbox, component, variables, outbound });
+    let service = Arc::new(Service { sandbox, component, variables, outbound, host, job });
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;
         eprintln!("f1-ingest: listening on http://{}", listener.local_addr()?);
@@ -40,11 +41,17 @@ struct Service {
     component: ProxyPre<State>,
     variables: Variables,
     outbound: Arc<Outbound>,
+    host: HostOptions,
+    job: Box<Job>,
 }
 
 impl Service {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>> {
-        let mut store = self.sandbox.store(&self.variables, None::<&MockFile>, self.outbound.clone())?;
+        let variables = match request.method() {
+            &Method::POST => credentials::complete(&self.host, &self.variables, &self.job).await?,
+            _ => Variables::new(),
+        };
+        let mut store = self.sandbox.store(&variables, None::<&MockFile>, self.outbound.clone())?;
         let (sender, response) = tokio::sync::oneshot::channel();
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(plain)?;
         let out = store.data_mut().http().new_response_outparam(sender).map_err(plain)?;

@@ -95,6 +95,9 @@ pub fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     for name in ["HOME", "XDG_CACHE_HOME"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
+    // No profile of whoever runs the tests, and no cloud that they may run in.
+    command.envs([("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_CONFIG_FILE", "")]);
+    command.env("AWS_SHARED_CREDENTIALS_FILE", "");
     command.envs(variables.iter().copied());
     command
 }

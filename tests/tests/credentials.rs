@@ -1,0 +1,309 @@
+//! Where credentials come from: each place that AWS documents, against a fake that checks what it is sent,
+//! and moto, which lets nobody in who has not the right keys, token and signature.
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use f1_ingest_tests::binary::{Run, command};
+use f1_ingest_tests::s3_servers::{Keys, Server};
+use f1_ingest_tests::server;
+use f1_ingest_tests::upstream::{Asked, Reply, Upstream};
+use serde_json::json;
+use tempfile::TempDir;
+
+const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+
+fn moto() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(Server::moto)
+}
+
+fn keys(user: &str) -> &'static Keys {
+    &moto().offer.users[user]
+}
+
+/// A home with these files in its `.aws`.
+fn home(files: &[(&str, &str)]) -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = home.path().join(".aws").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    home
+}
+
+/// Variables that point to moto's bucket, and to this home; no credentials.
+fn place(home: &Path) -> Vec<(String, String)> {
+    let cache = std::env::var("XDG_CACHE_HOME")
+        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cache")))
+        .unwrap_or_default();
+    let mut place = moto().environment("writer").unwrap();
+    place.retain(|(name, _)| !name.contains("KEY"));
+    let path = |name: &str| home.join(".aws").join(name).to_str().unwrap().to_owned();
+    place.extend([
+        ("HOME".into(), home.to_str().unwrap().to_owned()),
+        ("XDG_CACHE_HOME".into(), cache),
+        ("AWS_CONFIG_FILE".into(), path("config")),
+        ("AWS_SHARED_CREDENTIALS_FILE".into(), path("credentials")),
+        ("PATH".into(), "/usr/bin:/bin".into()),
+    ]);
+    place
+}
+
+/// One run into moto's bucket, with a log of everything, that shows no secret.
+fn run(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let upstream = Upstream::start([Reply::json(RESULTS)]);
+    let url = upstream.url("/");
+    let all = [&["run", "--retries", "1", "--jolpica-url", &url], arguments].concat();
+    let mut job = command(&all, &[]);
+    job.envs(place(home)).envs(variables.iter().copied()).env("RUST_LOG", "trace");
+    let run = Run::from(job.output().unwrap());
+    for keys in moto().offer.users.values() {
+        for secret in [Some(&keys.secret), keys.token.as_ref()].into_iter().flatten() {
+            assert!(!run.stderr.contains(secret) && !run.stdout.contains(secret), "{secret} shows");
+        }
+    }
+    run
+}
+
+fn stores(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) {
+    let run = run(home, arguments, variables).expect(0);
+    let objects = moto().objects();
+    assert!(objects.contains_key(run.stdout.trim()), "{:?}", run.stdout);
+}
+
+fn profile(name: &str, keys: &Keys) -> String {
+    let token = keys.token.iter().map(|token| format!("aws_session_token = {token}\n")).collect::<String>();
+    format!("[{name}]\naws_access_key_id = {}\naws_secret_access_key = {}\n{token}", keys.key, keys.secret)
+}
+
+/// What a metadata service answers.
+fn answer(keys: &Keys) -> Reply {
+    let answer = json!({
+        "Code": "Success",
+        "Type": "AWS-HMAC",
+        "AccessKeyId": keys.key,
+        "SecretAccessKey": keys.secret,
+        "Token": keys.token,
+        "LastUpdated": "2026-11-24T12:00:00Z",
+        "Expiration": "2099-01-01T00:00:00Z",
+    });
+    Reply::json(answer.to_string())
+}
+
+fn sent<'a>(asked: &'a Asked, header: &str) -> Option<&'a str> {
+    asked.header(header)
+}
+
+#[test]
+fn a_profile_has_keys() {
+    let files =
+        [("credentials", &*profile("default", keys("writer"))), ("config", "[profile other]\nregion = x\n")];
+    stores(home(&files).path(), &[], &[]);
+}
+
+#[test]
+fn a_profile_by_name_wins_over_the_environment_and_aws_profile_does_not() {
+    let text = profile("default", keys("stranger")) + &profile("lake", keys("session"));
+    let home = home(&[("credentials", &text)]);
+    stores(home.path(), &["--profile", "lake"], &[]);
+    stores(home.path(), &[], &[("AWS_PROFILE", "lake")]);
+    let stranger = keys("stranger").variables();
+    let stranger: Vec<_> = stranger.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    stores(home.path(), &["--profile", "lake"], &stranger);
+    let environment = [&stranger[..], &[("AWS_PROFILE", "lake")]].concat();
+    run(home.path(), &[], &environment).expect(1).says(&["AccessDenied"]);
+    run(home.path(), &["--profile", "lak"], &[]).expect(2).says(&["lak", "--profile"]);
+}
+
+#[test]
+fn a_role_is_assumed_with_the_keys_of_its_source_profile() {
+    let role = moto().offer.role.as_ref().unwrap();
+    let config =
+        format!("[profile lake]\nrole_arn = {role}\nsource_profile = base\nrole_session_name = nightly\n");
+    let home = home(&[("config", &config), ("credentials", &profile("base", keys("writer")))]);
+    let sts = [("AWS_ENDPOINT_URL_STS", moto().offer.endpoint.as_str())];
+    stores(home.path(), &["--profile", "lake"], &sts);
+
+    fs::write(home.path().join(".aws/credentials"), profile("base", keys("stranger"))).unwrap();
+    run(home.path(), &["--profile", "lake"], &sts)
+        .expect(1)
+        .says(&["no credentials from the profile", "AccessDenied"]);
+}
+
+#[test]
+fn a_process_gives_credentials() {
+    let Keys { key, secret, token } = keys("session");
+    let answer = json!({
+        "Version": 1, "AccessKeyId": key, "SecretAccessKey": secret, "SessionToken": token,
+        "Expiration": "2099-01-01T00:00:00Z",
+    });
+    let home = home(&[("answer", &answer.to_string())]);
+    let file = home.path().join(".aws/answer");
+    let config = |command: &str| {
+        fs::write(home.path().join(".aws/config"), format!("[default]\ncredential_process = {command}\n"))
+            .unwrap();
+    };
+    config(&format!("cat {}", file.display()));
+    stores(home.path(), &[], &[]);
+    config("false");
+    run(home.path(), &[], &[]).expect(1).says(&["no credentials from the profile", "external process"]);
+
+    fs::write(&file, answer.to_string().replace("2099", "2020")).unwrap();
+    config(&format!("cat {}", file.display()));
+    run(home.path(), &[], &[]).expect(1).says(&["expired"]);
+}
+
+#[test]
+fn sso_gives_the_session_of_a_role() {
+    // Named after the SHA-1 of the session's name, `work`.
+    let token = json!({
+        "accessToken": "an-sso-token", "expiresAt": "2099-01-01T00:00:00Z", "region": "us-east-1",
+        "startUrl": "https://example.org/start",
+    });
+    let config = "[default]\nsso_session = work\nsso_account_id = 123456789012\nsso_role_name = ingest\n\
+        [sso-session work]\nsso_region = us-east-1\nsso_start_url = https://example.org/start\n";
+    let home = home(&[
+        ("config", config),
+        ("sso/cache/2bfbbe93bb90a0d7ea0b1ddce1ef08b0a0a6c8a0.json", &token.to_string()),
+    ]);
+    let cache = home.path().join(".aws/sso/cache");
+    let name = sha1_name("work");
+    fs::rename(cache.join("2bfbbe93bb90a0d7ea0b1ddce1ef08b0a0a6c8a0.json"), cache.join(name)).unwrap();
+    let Keys { key, secret, token } = keys("session");
+    let answer = json!({"roleCredentials": {
+        "accessKeyId": key, "secretAccessKey": secret, "sessionToken": token, "expiration": 4_070_908_800_000u64,
+    }});
+    let portal = Upstream::start([Reply::json(answer.to_string())]);
+    stores(home.path(), &[], &[("AWS_ENDPOINT_URL_SSO", &portal.url(""))]);
+    let [asked] = &portal.asked()[..] else { panic!("{:?}", portal.asked()) };
+    assert!(asked.line.starts_with("GET /federation/credentials?"), "{}", asked.line);
+    assert!(asked.line.contains("role_name=ingest") && asked.line.contains("account_id=123456789012"));
+    assert_eq!(sent(asked, "x-amz-sso_bearer_token"), Some("an-sso-token"));
+}
+
+#[test]
+fn a_web_identity_is_exchanged_for_a_session() {
+    let role = moto().offer.role.as_ref().unwrap();
+    let home = home(&[("token", "a.jwt.token")]);
+    let Keys { key, secret, token } = keys("session");
+    let session = format!(
+        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{key}</AccessKeyId>\
+         <SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{}</SessionToken>\
+         <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
+         </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>",
+        token.as_ref().unwrap()
+    );
+    let sts = Upstream::start([Reply::new(200, session).with("content-type", "text/xml")]);
+    let file = home.path().join(".aws/token");
+    let variables = [
+        ("AWS_ENDPOINT_URL_STS", &*sts.url("")),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap()),
+        ("AWS_ROLE_ARN", role),
+        ("AWS_ROLE_SESSION_NAME", "nightly"),
+    ];
+    stores(home.path(), &[], &variables);
+    let [asked] = &sts.asked()[..] else { panic!("{:?}", sts.asked()) };
+    let body = String::from_utf8_lossy(&asked.body);
+    for field in [
+        "Action=AssumeRoleWithWebIdentity",
+        "RoleSessionName=nightly",
+        "WebIdentityToken=a.jwt.token",
+        "RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fingest",
+    ] {
+        assert!(body.contains(field), "{field} is not in {body}");
+    }
+    assert_eq!(sent(asked, "authorization"), None, "nobody can sign yet");
+}
+
+#[test]
+fn a_container_gives_the_session_of_its_role() {
+    let home = home(&[("token", "from-a-file")]);
+    let ecs = Upstream::start([answer(keys("session"))]);
+    let url = ecs.url("/v2/credentials");
+    let variables = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str()),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "Basic from-the-environment"),
+        // A proxy cannot reach it, and must not see it.
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("NO_PROXY", "127.0.0.1"),
+    ];
+    stores(home.path(), &[], &variables);
+    let file = home.path().join(".aws/token");
+    let variables = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str()),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap()),
+    ];
+    stores(home.path(), &[], &variables);
+    let asked = ecs.asked();
+    let tokens: Vec<_> = asked.iter().map(|asked| sent(asked, "authorization").unwrap()).collect();
+    assert_eq!(tokens, ["Basic from-the-environment", "from-a-file"]);
+    assert!(asked.iter().all(|asked| asked.line == "GET /v2/credentials HTTP/1.1"), "{asked:?}");
+}
+
+#[test]
+fn an_instance_gives_the_session_of_its_role() {
+    let home = home(&[]);
+    let instance = Upstream::start([
+        Reply::new(200, "a-token").with("x-aws-ec2-metadata-token-ttl-seconds", "21600"),
+        Reply::new(200, "ingest"),
+        answer(keys("session")),
+    ]);
+    let url = instance.url("");
+    let variables =
+        [("AWS_EC2_METADATA_DISABLED", "false"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str())];
+    stores(home.path(), &[], &variables);
+    let asked = instance.asked();
+    assert_eq!(asked[0].line, "PUT /latest/api/token HTTP/1.1");
+    assert!(sent(&asked[0], "x-aws-ec2-metadata-token-ttl-seconds").is_some());
+    assert_eq!(asked.len(), 3);
+    assert!(asked[2].line.ends_with("/security-credentials/ingest HTTP/1.1"), "{}", asked[2].line);
+    for asked in &asked[1..] {
+        assert_eq!(sent(asked, "x-aws-ec2-metadata-token"), Some("a-token"), "{}", asked.line);
+    }
+}
+
+#[test]
+fn nothing_anywhere_is_wrong_usage_and_nothing_is_sent() {
+    let run = run(home(&[]).path(), &[], &[]).expect(2);
+    run.says(&["no credentials", "AWS_ACCESS_KEY_ID", "--profile", "--no-sign-request"]);
+}
+
+#[test]
+fn a_store_without_signatures_gets_none() {
+    let store = Upstream::start([Reply::new(200, "")]);
+    let arguments = ["--no-sign-request", "--endpoint-url", &store.url("")];
+    run(home(&[]).path(), &arguments, &[]).expect(0);
+    let asked = store.asked();
+    assert!(asked[0].line.starts_with("PUT /lake/raw/"), "{}", asked[0].line);
+    assert_eq!(sent(&asked[0], "authorization"), None);
+}
+
+#[test]
+fn a_service_asks_anew_for_each_run() {
+    let home = home(&[]);
+    let container = Upstream::start([answer(keys("session"))]);
+    let upstream = Upstream::start([Reply::json(RESULTS)]);
+    let mut variables = place(home.path());
+    variables.push(("AWS_CONTAINER_CREDENTIALS_FULL_URI".into(), container.url("/")));
+    variables.push(("JOLPICA_URL".into(), upstream.url("/")));
+    let (_serve, address) = server::start(&["serve", "--listen", "127.0.0.1:0"], &variables);
+    assert_eq!(server::ask(&address, "GET", "/healthz", "").0, 200);
+    assert_eq!(container.asked().len(), 0);
+    for runs in 1..=2 {
+        let (status, report) = server::ask(&address, "POST", "/ingest", "");
+        assert_eq!((status, container.asked().len()), (200, runs), "{report}");
+    }
+}
+
+/// The name of the file in which the AWS CLI keeps the token of an SSO session.
+fn sha1_name(session: &str) -> String {
+    let output = std::process::Command::new("sh")
+        .args(["-c", &format!("printf %s {session} | sha1sum | cut -d' ' -f1")])
+        .output()
+        .unwrap();
+    format!("{}.json", String::from_utf8(output.stdout).unwrap().trim())
+}
