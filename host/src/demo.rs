@@ -41,8 +41,9 @@ pub fn demo() -> Result<u8> {
 
     println!("The job fetches the last race's result (here from a recording, of a race that never was) and");
     println!("stores it in an S3 bucket (here in ./{FOLDER}). It prints the key of what it stored:\n");
-    let report = ingest(&host, Vec::new(), variables, &job)?;
-    let Some(stored) = report.stored.last() else { return Ok(report.exit_code) };
+    let outcome = ingest(host, Vec::new(), &variables, &job)?;
+    let stored = outcome.report().and_then(|report| report.stored.last());
+    let Some(stored) = stored else { return Ok(outcome.exit_code()) };
 
     println!("\nThe bucket {BUCKET} now holds:\n");
     tokio::runtime::Builder::new_current_thread()
@@ -55,7 +56,7 @@ pub fn demo() -> Result<u8> {
         println!("  {}", shortened(line, 100));
     }
     println!("{}", next());
-    Ok(report.exit_code)
+    Ok(outcome.exit_code())
 }
 
 /// What to try next, with the command as it was called.

@@ -1,36 +1,27 @@
 //! `f1-ingest run`: one run of the job, from a command line to an exit code.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::options::{self, Command, Job};
 
 use crate::credentials;
-use crate::options::{HostOptions, run_help};
+use crate::options::{HostOptions, RunLine, help, take};
 use crate::outbound::Outbound;
+use crate::outcome::Outcome;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings};
-use crate::sandbox::{MockFile, Sandbox};
+use crate::runner::Runner;
 use crate::store::Store;
-
-wasmtime::component::bindgen!({
-    path: "../wit",
-    world: "typed",
-    exports: { default: async },
-});
-
-use exports::f1::ingest::job::{Report, Request};
 
 /// Runs the job that a command line describes and returns its exit code.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let (host, arguments) = HostOptions::take(arguments)?;
+    let (RunLine { host }, arguments) = take::<RunLine>(arguments)?;
     match prepare(&host, &arguments, environment())? {
-        (_, Command::Help) => print!("{}", run_help()),
+        (_, Command::Help) => print!("{}", help::<RunLine>()),
         (_, Command::Version) => println!("f1-ingest {}", env!("CARGO_PKG_VERSION")),
         (variables, Command::Ingest(job)) => {
-            return Ok(ingest(&host, arguments, variables, &job)?.exit_code);
+            return Ok(ingest(host, arguments, &variables, &job)?.exit_code());
         }
     }
     Ok(0)
@@ -88,28 +79,14 @@ pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job) -> Result<
 }
 
 /// Runs a job in its sandbox.
-pub fn ingest(host: &HostOptions, arguments: Vec<String>, variables: Variables, job: &Job) -> Result<Report> {
+pub fn ingest(
+    host: HostOptions,
+    arguments: Vec<String>,
+    variables: &Variables,
+    job: &Job,
+) -> Result<Outcome> {
     // One thread is enough for one guest, and quicker to start.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(call(host, arguments, variables, job))
-}
-
-async fn call(host: &HostOptions, arguments: Vec<String>, variables: Variables, job: &Job) -> Result<Report> {
-    let variables = credentials::complete(host, &variables, job).await?;
-    let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
-    let outbound = Arc::new(outbound(host, &variables, job)?);
-    let progress = outbound.progress.clone();
-    let sandbox = Sandbox::new(host)?;
-    let typed = TypedPre::new(sandbox.component.clone())
-        .map_err(|_| Error::usage("the component does not export f1:ingest/job"))?;
-    let mut store = sandbox.store(&variables, file.as_ref(), outbound)?;
-    let request = Request { arguments };
-    let report = sandbox
-        .limited(&mut store, async |store| {
-            let typed = typed.instantiate_async(&mut *store).await?;
-            typed.f1_ingest_job().call_ingest(store, &request).await
-        })
-        .await;
-    progress.end();
-    report
+    let runner = Runner::new(host)?;
+    Ok(runtime.block_on(runner.ingest(arguments, variables, job)))
 }

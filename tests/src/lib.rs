@@ -5,6 +5,7 @@ pub mod binary;
 pub mod compare;
 pub mod golden;
 pub mod ours;
+pub mod python;
 pub mod s3_servers;
 pub mod shared;
 pub mod store;

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use crate::binary::{Running, root};
+use crate::python::python;
 use crate::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store};
 
 /// Access keys, and the token of a session.
@@ -52,21 +53,14 @@ enum Process {
     Ours { _store: Store },
 }
 
-/// The Python that `tests/run` sets up.
-fn python() -> Command {
-    let python = root().join("target/python/bin/python");
-    assert!(python.exists(), "there is no {}: tests/run makes it", python.display());
-    Command::new(python)
-}
-
 impl Server {
     /// OpenStack Swift with its s3api.
-    pub fn swift() -> Server {
+    pub fn swift() -> Option<Server> {
         Server::python("run_swift.py")
     }
 
     /// moto, with its checks of signatures and permissions switched on.
-    pub fn moto() -> Server {
+    pub fn moto() -> Option<Server> {
         Server::python("run_moto.py")
     }
 
@@ -84,8 +78,8 @@ impl Server {
         Server { offer, _process: Process::Ours { _store: store } }
     }
 
-    fn python(script: &str) -> Server {
-        let mut process = python()
+    fn python(script: &str) -> Option<Server> {
+        let mut process = Command::new(python()?)
             .arg(root().join("tests/s3").join(script))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -96,7 +90,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the server writes text");
         let offer = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{script} says {line:?}: {e}"));
-        Server { offer, _process: Process::Python { _running: running } }
+        Some(Server { offer, _process: Process::Python { _running: running } })
     }
 
     /// The environment of a run that writes here as `user`, where the server has such a user.
@@ -112,7 +106,7 @@ impl Server {
 
     /// All objects in the bucket, read by boto3.
     pub fn objects(&self) -> BTreeMap<String, Object> {
-        let output = python()
+        let output = Command::new(python().expect("Python was there when the server started"))
             .arg(root().join("tests/s3/read_all.py"))
             .arg(BUCKET)
             .envs(self.environment("writer").expect("every server has a writer"))

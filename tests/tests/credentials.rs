@@ -2,13 +2,15 @@
 //! and moto, which lets nobody in who has not the right keys, token and signature.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::OnceLock;
 
-use f1_ingest_tests::binary::{Run, command};
+use f1_ingest_tests::binary::{Run, Running, command};
 use f1_ingest_tests::s3_servers::{Keys, Server};
-use f1_ingest_tests::server;
-use f1_ingest_tests::upstream::{Asked, Reply, Upstream};
+use f1_ingest_tests::upstream::{Reply, Upstream};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -16,7 +18,7 @@ const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
 
 fn moto() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(Server::moto)
+    SERVER.get_or_init(|| Server::moto().expect("tests/run makes target/python"))
 }
 
 fn keys(user: &str) -> &'static Keys {
@@ -93,10 +95,6 @@ fn answer(keys: &Keys) -> Reply {
     Reply::json(answer.to_string())
 }
 
-fn sent<'a>(asked: &'a Asked, header: &str) -> Option<&'a str> {
-    asked.header(header)
-}
-
 #[test]
 fn a_profile_has_keys() {
     let files =
@@ -167,11 +165,8 @@ fn sso_gives_the_session_of_a_role() {
         [sso-session work]\nsso_region = us-east-1\nsso_start_url = https://example.org/start\n";
     let home = home(&[
         ("config", config),
-        ("sso/cache/2bfbbe93bb90a0d7ea0b1ddce1ef08b0a0a6c8a0.json", &token.to_string()),
+        ("sso/cache/e274eeff768c6396088ec6eb091f4bf4d47ab1e0.json", &token.to_string()),
     ]);
-    let cache = home.path().join(".aws/sso/cache");
-    let name = sha1_name("work");
-    fs::rename(cache.join("2bfbbe93bb90a0d7ea0b1ddce1ef08b0a0a6c8a0.json"), cache.join(name)).unwrap();
     let Keys { key, secret, token } = keys("session");
     let answer = json!({"roleCredentials": {
         "accessKeyId": key, "secretAccessKey": secret, "sessionToken": token, "expiration": 4_070_908_800_000u64,
@@ -181,7 +176,7 @@ fn sso_gives_the_session_of_a_role() {
     let [asked] = &portal.asked()[..] else { panic!("{:?}", portal.asked()) };
     assert!(asked.line.starts_with("GET /federation/credentials?"), "{}", asked.line);
     assert!(asked.line.contains("role_name=ingest") && asked.line.contains("account_id=123456789012"));
-    assert_eq!(sent(asked, "x-amz-sso_bearer_token"), Some("an-sso-token"));
+    assert_eq!(asked.header("x-amz-sso_bearer_token"), Some("an-sso-token"));
 }
 
 #[test]
@@ -216,7 +211,7 @@ fn a_web_identity_is_exchanged_for_a_session() {
     ] {
         assert!(body.contains(field), "{field} is not in {body}");
     }
-    assert_eq!(sent(asked, "authorization"), None, "nobody can sign yet");
+    assert_eq!(asked.header("authorization"), None, "nobody can sign yet");
 }
 
 #[test]
@@ -239,7 +234,7 @@ fn a_container_gives_the_session_of_its_role() {
     ];
     stores(home.path(), &[], &variables);
     let asked = ecs.asked();
-    let tokens: Vec<_> = asked.iter().map(|asked| sent(asked, "authorization").unwrap()).collect();
+    let tokens: Vec<_> = asked.iter().map(|asked| asked.header("authorization").unwrap()).collect();
     assert_eq!(tokens, ["Basic from-the-environment", "from-a-file"]);
     assert!(asked.iter().all(|asked| asked.line == "GET /v2/credentials HTTP/1.1"), "{asked:?}");
 }
@@ -258,11 +253,11 @@ fn an_instance_gives_the_session_of_its_role() {
     stores(home.path(), &[], &variables);
     let asked = instance.asked();
     assert_eq!(asked[0].line, "PUT /latest/api/token HTTP/1.1");
-    assert!(sent(&asked[0], "x-aws-ec2-metadata-token-ttl-seconds").is_some());
+    assert!(asked[0].header("x-aws-ec2-metadata-token-ttl-seconds").is_some());
     assert_eq!(asked.len(), 3);
     assert!(asked[2].line.ends_with("/security-credentials/ingest HTTP/1.1"), "{}", asked[2].line);
     for asked in &asked[1..] {
-        assert_eq!(sent(asked, "x-aws-ec2-metadata-token"), Some("a-token"), "{}", asked.line);
+        assert_eq!(asked.header("x-aws-ec2-metadata-token"), Some("a-token"), "{}", asked.line);
     }
 }
 
@@ -279,7 +274,7 @@ fn a_store_without_signatures_gets_none() {
     run(home(&[]).path(), &arguments, &[]).expect(0);
     let asked = store.asked();
     assert!(asked[0].line.starts_with("PUT /lake/raw/"), "{}", asked[0].line);
-    assert_eq!(sent(&asked[0], "authorization"), None);
+    assert_eq!(asked[0].header("authorization"), None);
 }
 
 #[test]
@@ -290,20 +285,20 @@ fn a_service_asks_anew_for_each_run() {
     let mut variables = place(home.path());
     variables.push(("AWS_CONTAINER_CREDENTIALS_FULL_URI".into(), container.url("/")));
     variables.push(("JOLPICA_URL".into(), upstream.url("/")));
-    let (_serve, address) = server::start(&["serve", "--listen", "127.0.0.1:0"], &variables);
-    assert_eq!(server::ask(&address, "GET", "/healthz", "").0, 200);
-    assert_eq!(container.asked().len(), 0);
-    for runs in 1..=2 {
-        let (status, report) = server::ask(&address, "POST", "/ingest", "");
-        assert_eq!((status, container.asked().len()), (200, runs), "{report}");
+    let mut serve = command(&["serve", "--listen", "127.0.0.1:0"], &[]);
+    let mut serve = serve.envs(variables).stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = serve.stderr.take().unwrap();
+    let _serve = Running(serve);
+    let address = |line: String| Some(line.split("http://").nth(1)?.split(['/', ' ']).next()?.to_owned());
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    let address = lines.find_map(address).unwrap();
+    for (path, asked) in [("GET /healthz", 0), ("POST /ingest", 1), ("POST /ingest", 2)] {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let head = format!("{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(container.asked().len(), asked, "{path}");
     }
-}
-
-/// The name of the file in which the AWS CLI keeps the token of an SSO session.
-fn sha1_name(session: &str) -> String {
-    let output = std::process::Command::new("sh")
-        .args(["-c", &format!("printf %s {session} | sha1sum | cut -d' ' -f1")])
-        .output()
-        .unwrap();
-    format!("{}.json", String::from_utf8(output.stdout).unwrap().trim())
 }

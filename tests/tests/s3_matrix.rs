@@ -47,7 +47,8 @@ const CASES: &[Case] = &[
 
 #[test]
 fn the_job_works_with_every_server() {
-    let servers = [Server::swift(), Server::moto(), Server::embedded()];
+    let (Some(swift), Some(moto)) = (Server::swift(), Server::moto()) else { return };
+    let servers = [swift, moto, Server::embedded()];
     let servers = servers.map(|server| Visit { server, printed: Mutex::default() });
     let mut table = String::from(
         "# S3 servers\n\nWhat `tests/tests/s3_matrix.rs` saw when it last ran; it writes this file. \
