@@ -109,6 +109,8 @@ fn a_put_has_the_signature_that_aws_documents() {
         endpoint: None,
         credentials: Some(Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "test")),
         unsigned: false,
+        part_size: 8 << 20,
+        gzip: false,
     };
     let mut request = Request {
         method: Method::PUT,

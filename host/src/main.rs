@@ -1,11 +1,13 @@
 //! `f1-ingest`: runs the ingest component in a sandbox, from cron, CI or as a small HTTP service.
 
+mod check;
 mod component;
 mod credentials;
 mod demo;
 mod files;
 mod listen;
 mod metrics;
+mod native;
 mod options;
 mod outbound;
 mod outcome;
@@ -43,6 +45,12 @@ enum Command {
     /// Run the job once; `run --help` lists its options
     #[command(disable_help_flag = true)]
     Run {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        arguments: Vec<String>,
+    },
+    /// Say whether `run` with the same options will work, and what to do where it will not
+    #[command(disable_help_flag = true)]
+    Check {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
         arguments: Vec<String>,
     },
@@ -86,6 +94,7 @@ fn main() -> ExitCode {
     log_to_stderr();
     let outcome = match CommandLine::parse().command {
         Command::Run { arguments } => run::run(arguments),
+        Command::Check { arguments } => check::check(arguments),
         Command::Serve { arguments } => serve::serve(arguments),
         Command::Demo => demo::demo(),
         Command::Store { dir, listen } => store::serve(&dir, &listen),

@@ -34,7 +34,8 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    async fn answer(
+    /// Sends a request of the job's, or answers it.
+    pub async fn answer(
         &self,
         request: Request<WasiBody>,
         options: RequestOptions,

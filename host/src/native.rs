@@ -1,0 +1,76 @@
+//! The job's own client outside its sandbox: the same requests, met by the same allow-list, proxies, store
+//! and recordings as those of a run.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use http::HeaderValue;
+use http::header::HOST;
+use http_body_util::{BodyExt, Full};
+use wasmtime_wasi_http::{Error, RequestOptions};
+
+use crate::outbound::Outbound;
+
+/// As long as the job waits.
+const SILENCE: Duration = Duration::from_secs(20);
+
+pub struct Native {
+    outbound: Outbound,
+    started: Instant,
+}
+
+impl Native {
+    pub fn new(outbound: Outbound) -> Native {
+        Native { outbound, started: Instant::now() }
+    }
+}
+
+impl Transport for Native {
+    async fn send(&self, request: &Request<'_>) -> Result<Response, SendError> {
+        let body = Full::new(Bytes::copy_from_slice(request.body.unwrap_or_default()));
+        let mut outgoing = http::Request::new(body.map_err(|never| match never {}).boxed_unsync());
+        *outgoing.method_mut() = request.method.clone();
+        *outgoing.uri_mut() = request.url.clone();
+        *outgoing.headers_mut() = request.headers.clone();
+        let host = request.url.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+        outgoing.headers_mut().extend(host.map(|host| (HOST, host)));
+        let silence = Some(SILENCE);
+        let options = RequestOptions {
+            connect_timeout: silence,
+            first_byte_timeout: silence,
+            between_bytes_timeout: silence,
+        };
+        let (parts, body) = self.outbound.answer(outgoing, options).await.map_err(explained)?.into_parts();
+        let body = body.collect().await.map_err(explained)?.to_bytes().to_vec();
+        Ok(Response { status: parts.status, headers: parts.headers, body })
+    }
+}
+
+fn explained(error: Error) -> SendError {
+    match error {
+        Error::HttpRequestDenied => SendError::Denied,
+        error => SendError::Network(error.to_string()),
+    }
+}
+
+impl Clock for Native {
+    fn now(&self) -> DateTime<Utc> {
+        SystemTime::now().into()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    fn random(&self) -> u64 {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).expect("the system has random numbers");
+        u64::from_le_bytes(bytes)
+    }
+}

@@ -1,0 +1,142 @@
+//! `f1-ingest check` names the cause before the first run does.
+
+use f1_ingest_tests::binary::{Run, command};
+use f1_ingest_tests::s3_servers::Server;
+use f1_ingest_tests::store::{BUCKET, SECRET_KEY, Store};
+use f1_ingest_tests::upstream::{Reply, Upstream};
+
+const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+
+/// Checks a run against `upstream` in the environment of a store, `changed` variables replaced; an empty one
+/// counts as not set.
+fn check(upstream: &Upstream, environment: Vec<(String, String)>, changed: &[(&str, &str)]) -> Run {
+    let mut check = command(&["check", "--jolpica-url", &upstream.url("/results.json")], &[]);
+    let run: Run = check.envs(environment).envs(changed.iter().copied()).output().unwrap().into();
+    assert!(
+        !run.stderr.contains(SECRET_KEY) && !run.stdout.contains(SECRET_KEY),
+        "the secret shows:\n{run:?}"
+    );
+    run
+}
+
+/// The lines of a check that begin with `mark`.
+fn lines<'a>(run: &'a Run, mark: &str) -> Vec<&'a str> {
+    run.stdout.lines().filter(|line| line.starts_with(mark)).collect()
+}
+
+/// Asserts that exactly one thing failed, and that its line has all of `words`.
+#[track_caller]
+fn fails(run: Run, words: &[&str]) {
+    let run = run.expect(1);
+    let [line] = lines(&run, "FAILED")[..] else { panic!("not one line failed:\n{}", run.stdout) };
+    assert!(words.iter().all(|word| line.contains(word)), "{words:?} are not all in\n{line}");
+}
+
+fn upstream() -> Upstream {
+    Upstream::start([Reply::json(RESULTS)])
+}
+
+#[test]
+fn what_works_is_said_to_work_and_leaves_nothing_behind() {
+    let servers = [Server::swift(), Server::moto(), Some(Server::embedded())];
+    for server in servers.into_iter().flatten() {
+        let run = check(&upstream(), server.environment("writer").unwrap(), &[]).expect(0);
+        let whole =
+            ["jolpica", "credentials", "store", "clock", "write", "read back", "conditional", "delete"];
+        for what in whole {
+            assert!(run.stdout.contains(what), "{}: {what} is not in\n{}", server.offer.name, run.stdout);
+        }
+        assert!(run.stdout.contains("conditional writes  honoured"), "{}", run.stdout);
+        assert!(server.objects().is_empty(), "{}", server.offer.name);
+    }
+}
+
+#[test]
+fn a_folder_is_checked_as_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let upstream = upstream();
+    let arguments = ["check", "--store", path, "--jolpica-url", &upstream.url("/")];
+    let run: Run = command(&arguments, &[]).output().unwrap().into();
+    let run = run.expect(0);
+    assert_eq!(lines(&run, "FAILED").len() + lines(&run, "note").len(), 0, "{}", run.stdout);
+}
+
+#[test]
+fn each_wrong_setting_has_its_name() {
+    let (upstream, store) = (upstream(), Store::start());
+    let table: &[(&[(&str, &str)], &[&str])] = &[
+        (&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], &["credentials", "--profile"]),
+        (
+            &[("AWS_SECRET_ACCESS_KEY", "wrong")],
+            &["write", "SignatureDoesNotMatch", "check AWS_SECRET_ACCESS_KEY"],
+        ),
+        (&[("AWS_REGION", "mars-north-1")], &["write", "AuthorizationHeaderMalformed", "check --region"]),
+        (&[("F1_S3_BUCKET", "no-such-bucket")], &["write", "NoSuchBucket", "--bucket"]),
+        (&[("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")], &["store", "127.0.0.1:9", "connection refused"]),
+    ];
+    for (changed, words) in table {
+        fails(check(&upstream, store.environment(), changed), words);
+    }
+    assert!(store.keys().is_empty());
+}
+
+#[test]
+fn no_permission_has_its_name() {
+    let Some(moto) = Server::moto() else { return };
+    let stranger = moto.environment("stranger").unwrap();
+    fails(check(&upstream(), stranger, &[]), &["write", "AccessDenied", "s3:PutObject"]);
+}
+
+#[test]
+fn a_clock_an_hour_off_has_its_name() {
+    let an_hour_ago = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+    let date = an_hour_ago.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let skewed = "<Error><Code>RequestTimeTooSkewed</Code><Message>too large</Message></Error>";
+    let store = Upstream::start([Reply::new(403, skewed).with("date", &date)]);
+    let environment = Store::start().environment();
+    fails(
+        check(&upstream(), environment, &[("AWS_ENDPOINT_URL_S3", &store.url(""))]),
+        &["clock", "s ahead of the store's", "NTP"],
+    );
+    assert_eq!(store.asked().len(), 1);
+}
+
+#[test]
+fn a_proxy_that_is_down_has_its_name() {
+    let (upstream, store) = (upstream(), Store::start());
+    let down = [("HTTP_PROXY", "http://user:word@127.0.0.1:9")];
+    let run = check(&upstream, store.environment(), &down).expect(1);
+    let failed = lines(&run, "FAILED");
+    assert_eq!(failed.len(), 2, "{}", run.stdout);
+    for line in failed {
+        assert!(line.contains("proxy 127.0.0.1:9 is down") && line.contains("HTTP_PROXY"), "{line}");
+        assert!(!line.contains("word@"), "{line}");
+    }
+    assert!(upstream.asked().is_empty());
+}
+
+#[test]
+fn an_upstream_that_refuses_has_its_name() {
+    let store = Store::start();
+    let table = [(403, "refuses this address"), (401, "sign-in"), (404, "does not exist")];
+    for (status, words) in table {
+        let upstream = Upstream::start([Reply::new(status, "")]);
+        fails(check(&upstream, store.environment(), &[]), &["jolpica", words, &status.to_string()]);
+    }
+    let empty = Upstream::start([Reply::json(r#"{"MRData": {"total": "0"}}"#)]);
+    let run = check(&empty, store.environment(), &[]).expect(0);
+    assert!(lines(&run, "note")[0].contains("not published"), "{}", run.stdout);
+}
+
+#[test]
+fn what_a_store_does_not_hold_to_is_said() {
+    // Takes everything, overwrites, and gives something else back.
+    let store = Upstream::start([Reply::new(200, "<html>")]);
+    let run = check(
+        &upstream(),
+        Store::start().environment(),
+        &[("AWS_ENDPOINT_URL_S3", &store.url("")), ("F1_S3_BUCKET", BUCKET)],
+    );
+    fails(run, &["read back", "6 other bytes"]);
+}
