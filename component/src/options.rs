@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::client::authority;
 use crate::error::{Error, Result};
 use crate::livetiming::{Livetiming, Token};
 use crate::log;
+use crate::s3::checksum::Checksum;
+use crate::s3::{headers, sign, uri};
 use crate::schedule::{Name, Round, SessionRequest, as_of, season};
 
 /// One option and the variables that stand in for it, the first that is set and not empty.
@@ -43,10 +45,17 @@ impl Opt {
         Opt { short: Some(short), ..self }
     }
 
+    const fn variables(self, variables: &'static [&'static str]) -> Opt {
+        Opt { variables, ..self }
+    }
+
     const fn per_request(self) -> Opt {
         Opt { per_request: true, ..self }
     }
 }
+
+/// The placeholder of an option that may be repeated.
+const PAIR: &str = "NAME=VALUE";
 
 const USER_AGENT: &str = concat!(
     "f1-ingest/",
@@ -120,6 +129,25 @@ pub const OPTIONS: &[Opt] = &[
         Some("4"),
         "requests a second to each upstream host, 0 for no limit (a mirror of your own)",
     ),
+    switch("if-changed", "store nothing where the newest object of the source has the same bytes")
+        .per_request(),
+    switch("path-style", "address the bucket in the path at AWS too"),
+    switch("use-fips-endpoint", "AWS's FIPS endpoint").variables(&["AWS_USE_FIPS_ENDPOINT"]),
+    switch("use-dualstack-endpoint", "AWS's endpoint for IPv6 too")
+        .variables(&["AWS_USE_DUALSTACK_ENDPOINT"]),
+    option(
+        "checksum",
+        "ALGORITHM",
+        &[],
+        Some("none"),
+        "crc32, crc32c, crc64nvme, sha256: beside the signed one",
+    ),
+    option("sse", "ALGORITHM", &[], None, "encryption at rest: AES256 or aws:kms"),
+    option("sse-kms-key-id", "KEY", &[], None, "key of --sse aws:kms"),
+    option("storage-class", "CLASS", &[], None, "storage class of the objects"),
+    option("acl", "ACL", &[], None, "canned ACL of the objects"),
+    option("tag", PAIR, &[], None, "tag of the objects; may be repeated"),
+    option("metadata", PAIR, &[], None, "further metadata of the objects; may be repeated"),
     switch("no-sign-request", "send the store unsigned requests, for one that needs no credentials"),
     switch("dry-run", "fetch and say what would be stored, store nothing").per_request(),
     option("log-format", "FORMAT", &["F1_LOG_FORMAT"], Some("text"), "logs on stderr as `text` or `json`"),
@@ -203,6 +231,14 @@ pub struct Bucket {
     pub part_size: usize,
     /// Whether objects are compressed.
     pub gzip: bool,
+    pub path_style: bool,
+    pub fips: bool,
+    pub dualstack: bool,
+    /// Whether a document is stored only where it differs from the newest object of its source.
+    pub if_changed: bool,
+    pub checksum: Option<Checksum>,
+    /// What every object gets beside its own headers.
+    pub headers: HeaderMap,
 }
 
 impl Bucket {
@@ -211,12 +247,20 @@ impl Bucket {
     /// A bucket with a dot in its name is addressed path-style at AWS too: no certificate covers the host
     /// that it would have. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
     pub fn url(&self) -> Uri {
-        let Bucket { name, region, .. } = self;
+        self.url_in(&self.region)
+    }
+
+    /// As [`Bucket::url`], in another region.
+    pub fn url_in(&self, region: &str) -> Uri {
+        let name = &self.name;
         let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let fips = if self.fips { "-fips" } else { "" };
+        let dualstack = if self.dualstack { ".dualstack" } else { "" };
+        let host = format!("s3{fips}{dualstack}.{region}.{suffix}");
         let url = match &self.endpoint {
             Some(endpoint) => format!("{}/{name}", endpoint.to_string().trim_end_matches('/')),
-            None if name.contains('.') => format!("https://s3.{region}.{suffix}/{name}"),
-            None => format!("https://{}.s3.{region}.{suffix}", name.to_ascii_lowercase()),
+            None if self.path_style || name.contains('.') => format!("https://{host}/{name}"),
+            None => format!("https://{}.{host}", name.to_ascii_lowercase()),
         };
         url.parse().expect("a checked name, region and endpoint make a URL")
     }
@@ -272,7 +316,7 @@ pub fn read(arguments: &[String], variable: impl Fn(&str) -> Option<String>) -> 
 fn given(arguments: &[String]) -> Result<BTreeMap<&'static str, String>> {
     use lexopt::Arg;
     let mut parser = lexopt::Parser::from_args(arguments);
-    let mut given = BTreeMap::new();
+    let mut given: BTreeMap<&str, String> = BTreeMap::new();
     let usage = |e: lexopt::Error| Error::usage(format!("{e}; --help lists the options"));
     while let Some(argument) = parser.next().map_err(usage)? {
         let found = match &argument {
@@ -289,7 +333,10 @@ fn given(arguments: &[String]) -> Result<BTreeMap<&'static str, String>> {
                 .into_string()
                 .map_err(|_| Error::usage(format!("--{} is not UTF-8", opt.name)))?,
         };
-        given.insert(opt.name, value);
+        match given.get_mut(opt.name) {
+            Some(earlier) if opt.value == Some(PAIR) => *earlier = format!("{earlier}\n{value}"),
+            _ => drop(given.insert(opt.name, value)),
+        }
     }
     Ok(given)
 }
@@ -301,8 +348,10 @@ struct Values<V> {
 }
 
 impl<V: Fn(&str) -> Option<String>> Values<V> {
+    /// Whether a switch is on the command line, or its variable says `true`.
     fn switch(&self, name: &str) -> bool {
         self.given.contains_key(name)
+            || self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     fn get(&self, name: &str) -> Option<String> {
@@ -360,6 +409,12 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
             unsigned: values.switch("no-sign-request"),
             part_size: values.required("part-size", part_size)?,
             gzip: values.parsed("compress", gzip)?.is_some(),
+            path_style: values.switch("path-style"),
+            fips: values.switch("use-fips-endpoint"),
+            dualstack: values.switch("use-dualstack-endpoint"),
+            if_changed: values.switch("if-changed"),
+            checksum: values.required("checksum", Checksum::parse)?,
+            headers: object_headers(values)?,
         },
         attempts: values.required("retries", attempts)?,
         user_agent: values.required("user-agent", header_value)?,
@@ -368,6 +423,47 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
         log_format: values.required("log-format", log::Format::parse)?,
         run_id: None,
     })
+}
+
+/// Options that are one header of every object each.
+const OBJECT_HEADERS: &[(&str, &str)] = &[
+    ("sse", "x-amz-server-side-encryption"),
+    ("sse-kms-key-id", "x-amz-server-side-encryption-aws-kms-key-id"),
+    ("storage-class", "x-amz-storage-class"),
+    ("acl", "x-amz-acl"),
+];
+
+fn object_headers<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (option, header) in OBJECT_HEADERS {
+        if let Some(value) = values.parsed(option, header_value)? {
+            headers.insert(*header, value);
+        }
+    }
+    for (name, value) in values.parsed("metadata", pairs)?.unwrap_or_default() {
+        let usage = |why: &dyn std::fmt::Display| Error::usage(format!("--metadata {name}: {why}"));
+        if headers::OURS.contains(&name.as_str()) {
+            return Err(usage(&"the job sets it itself"));
+        }
+        headers.extend([sign::header(&format!("x-amz-meta-{name}"), &value).map_err(|e| usage(&e))?]);
+    }
+    let tags = values.parsed("tag", pairs)?.unwrap_or_default();
+    if !tags.is_empty() {
+        let encoded =
+            tags.iter().map(|(name, value)| format!("{}={}", uri::encoded(name), uri::encoded(value)));
+        let value = header_value(&encoded.collect::<Vec<_>>().join("&")).map_err(Error::usage)?;
+        headers.insert("x-amz-tagging", value);
+    }
+    Ok(headers)
+}
+
+/// `NAME=VALUE`, one a line.
+fn pairs(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
+    let pair = |line: &str| {
+        let (name, value) = line.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    text.lines().map(|line| pair(line).ok_or(format!("{line:?} is not {PAIR}"))).collect()
 }
 
 fn credentials(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Credentials>> {
@@ -413,11 +509,14 @@ fn bucket_name(text: &str) -> std::result::Result<String, String> {
         && outer(text.chars().next())
         && outer(text.chars().last())
         && !text.contains("..");
+    if text.starts_with("arn:") {
+        return Err("an ARN is no bucket name: give the bucket's name, or the access point's alias".into());
+    }
     fine.then(|| text.to_owned())
         .ok_or(format!("{text:?} is no bucket name: 3 to 63 letters, digits, dots and hyphens"))
 }
 
-fn region(text: &str) -> std::result::Result<String, String> {
+pub fn region(text: &str) -> std::result::Result<String, String> {
     let fine = text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     fine.then(|| text.to_owned()).ok_or(format!("{text:?} is no region name"))
 }

@@ -1,21 +1,30 @@
 //! Objects in a bucket: the key, a conditional PUT or an upload in parts, and the certainty that it is ours.
+//!
+//! **Stores that overwrite.** AWS refuses to overwrite where `If-None-Match: *` asks it to; some stores ignore
+//! that, and some look when a PUT begins and not when it ends. So at a store that is not AWS a key is looked at
+//! before it is written until the store is known to refuse, which the first small object of a run, sent twice,
+//! finds out; and always after it is written, as two runs can still meet. Who finds another run's object there
+//! takes a later second.
 
+pub mod checksum;
 pub mod headers;
 pub mod multipart;
+pub mod newest;
 pub mod parts;
 pub mod refusal;
 pub mod sign;
+pub mod uri;
 pub mod xml;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use chrono::DateTime;
-use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
+use http::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode, Uri};
 
 use crate::client::Client;
-use crate::document::Document;
+use crate::document::{Document, Warnings};
 use crate::error::{Error, Kind, Result};
 use crate::options::Bucket;
 use crate::report::Stored;
@@ -27,6 +36,9 @@ use parts::Parts;
 /// How many keys are tried for a document.
 const COLLISIONS: u64 = 60;
 
+/// The longest body that is sent a second time to find out about a store, in bytes.
+const LONGEST_PROBE: usize = 1 << 20;
+
 /// A bucket, as one run writes to it.
 pub struct Store<'a, R> {
     client: &'a Client<R>,
@@ -37,6 +49,10 @@ pub struct Store<'a, R> {
     in_doubt: RefCell<HashMap<String, Stored>>,
     /// Sources whose uploads this run has taken over from earlier ones; see [`multipart`].
     taken_over: RefCell<HashSet<String>>,
+    /// The bucket's own region, once the store has sent us there.
+    region: RefCell<Option<String>>,
+    /// Whether the store refuses to overwrite where it is asked not to; None as long as it is not known.
+    is_conditional: Cell<Option<bool>>,
 }
 
 enum Outcome {
@@ -48,23 +64,40 @@ enum Outcome {
 impl<'a, R: Transport + Clock> Store<'a, R> {
     pub fn new(client: &'a Client<R>, bucket: &'a Bucket) -> Self {
         let run_id = client.log.run_id.clone();
-        Store { client, bucket, run_id, in_doubt: RefCell::default(), taken_over: RefCell::default() }
+        // AWS does; of another store it has to be found out.
+        let is_conditional = Cell::new(bucket.endpoint.is_none().then_some(true));
+        Store {
+            client,
+            bucket,
+            run_id,
+            in_doubt: RefCell::default(),
+            taken_over: RefCell::default(),
+            region: RefCell::default(),
+            is_conditional,
+        }
     }
 
     /// Stores `document` under the first free second from now on: in one piece if it is shorter than a part.
     pub async fn put(&self, source: &str, document: Document<'_>) -> Result<Stored> {
-        let Document { body, metadata, sha256: announced, .. } = document;
+        let Document { body, metadata, sha256: announced, warnings } = document;
         let Bucket { part_size, gzip, .. } = *self.bucket;
         let mut parts = Parts::new(body, part_size, gzip);
         parts.next().await?;
         let read = parts.is_last().then(|| parts.read_so_far().1);
         let sha256 = announced.as_deref().or(read.as_deref());
+        if let Some(sha256) = sha256.filter(|_| self.bucket.if_changed)
+            && let Some(stored) = self.newest(source).await?.filter(|newest| newest.sha256 == sha256)
+        {
+            self.client.log.info(&format!("{source} has not changed since {}", stored.key));
+            return Ok(stored);
+        }
         let mut seconds = self.client.runtime.now().timestamp();
         for _ in 0..COLLISIONS {
             let key = key(source, seconds)?;
-            let object = Object { source, key, seconds, sha256, metadata: &metadata, gzip };
+            let wanted = &self.bucket.headers;
+            let object = Object { source, key, seconds, sha256, metadata: &metadata, gzip, wanted };
             let outcome = match parts.is_last() {
-                true => self.put_whole(&object, &mut parts).await?,
+                true => self.put_whole(&object, &mut parts, &warnings).await?,
                 false => self.put_in_parts(&object, &mut parts).await?,
             };
             match outcome {
@@ -92,11 +125,59 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         Ok(ours.then_some(stored))
     }
 
-    async fn put_whole(&self, object: &Object<'_>, parts: &mut Parts<'_>) -> Result<Outcome> {
-        let headers = object.headers(&self.run_id)?;
+    async fn put_whole(
+        &self,
+        object: &Object<'_>,
+        parts: &mut Parts<'_>,
+        warnings: &Warnings,
+    ) -> Result<Outcome> {
+        // A refusal to say is no reason to stop: the condition of the PUT may hold.
+        if self.is_conditional.get() != Some(true)
+            && let Ok(Some(_)) = self.head(&object.key).await
+        {
+            return Ok(Outcome::Taken);
+        }
+        let mut headers = object.headers(&self.run_id)?;
         let stored = stored(object, parts)?;
         let url = self.url(&object.key)?;
-        self.make(stored, Method::PUT, &url, headers, parts.next().await?).await
+        let body = parts.next().await?;
+        if let Some(checksum) = &self.bucket.checksum {
+            headers.extend(sign::header(&checksum.header(), &checksum.of(body)).ok());
+        }
+        let outcome = self.make(stored, Method::PUT, &url, headers.clone(), body).await?;
+        if !matches!(outcome, Outcome::Written(_)) || self.bucket.endpoint.is_none() {
+            return Ok(outcome);
+        }
+        if self.holds_anothers(&object.key).await {
+            self.client.log.warn(&format!("another run wrote {} in the same moment", object.key));
+            return Ok(Outcome::Taken);
+        }
+        if self.is_conditional.get().is_none() && body.len() <= LONGEST_PROBE {
+            self.probe(&url, headers, body, warnings).await;
+        }
+        Ok(outcome)
+    }
+
+    /// Finds out whether the store honours `If-None-Match`, on an object that this run has just written.
+    async fn probe(&self, url: &Uri, mut headers: HeaderMap, body: &[u8], warnings: &Warnings) {
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        let Ok(response) = self.send(&Method::PUT, url, headers, Some(body)).await else { return };
+        let is_refused = response.status == StatusCode::PRECONDITION_FAILED;
+        if is_refused || response.status.is_success() {
+            self.is_conditional.set(Some(is_refused));
+        }
+        if response.status.is_success() {
+            warnings.add(format!(
+                "{} ignores If-None-Match: keys are looked at before and after they are written instead",
+                self.bucket.url()
+            ));
+        }
+    }
+
+    /// Whether the object at `key` is known to be of another run.
+    async fn holds_anothers(&self, key: &str) -> bool {
+        let Ok(Some(object)) = self.head(key).await else { return false };
+        object.header("x-amz-meta-run-id").is_some_and(|run_id| run_id != self.run_id)
     }
 
     /// Sends the request that makes an object where there is none, until its outcome is known.
@@ -154,13 +235,14 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         let url = self.url(key)?;
         let response = self.send(&Method::HEAD, &url, HeaderMap::new(), None).await?;
         match response.status {
-            status if status.is_success() => Ok(Some(response)),
+            status if status.is_success() => Ok(Some(response).filter(is_object)),
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(self.refused(&Method::HEAD, &response, &url)),
         }
     }
 
-    /// Sends one request, signed.
+    /// Sends one request, signed; once more, to the bucket's own region, where the store sends us there.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html>
     pub async fn send(
         &self,
         method: &Method,
@@ -168,9 +250,39 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         headers: HeaderMap,
         body: Option<&[u8]>,
     ) -> std::result::Result<Response, Failed> {
+        let region = self.region();
+        let response = self.send_in(&region, method, url, headers.clone(), body).await?;
+        let Some(other) = refusal::other_region(&response, self.bucket, &region) else { return Ok(response) };
+        if self.region.borrow().is_some() {
+            return Ok(response);
+        }
+        self.client.log.warn(&format!(
+            "{} is in {other}, not in {region}: --region {other} saves a request",
+            self.bucket.name
+        ));
+        let rest = url.to_string().split_off(base(&self.bucket.url_in(&region)).len());
+        let moved = base(&self.bucket.url_in(&other)) + &rest;
+        let Ok(moved) = moved.parse() else { return Ok(response) };
+        self.region.replace(Some(other.clone()));
+        self.send_in(&other, method, &moved, headers, body).await
+    }
+
+    async fn send_in(
+        &self,
+        region: &str,
+        method: &Method,
+        url: &Uri,
+        headers: HeaderMap,
+        body: Option<&[u8]>,
+    ) -> std::result::Result<Response, Failed> {
         let mut request = Request { method: method.clone(), url: url.clone(), headers, body };
-        sign::sign(&mut request, self.bucket, self.client.runtime.now())?;
+        sign::sign(&mut request, self.bucket, region, self.client.runtime.now())?;
         self.client.send(&request).await
+    }
+
+    /// The bucket's region, as far as it is known.
+    pub fn region(&self) -> String {
+        self.region.borrow().clone().unwrap_or_else(|| self.bucket.region.clone())
     }
 
     /// What a response that is no success means.
@@ -186,9 +298,19 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
 
     /// The URL of a key, or of the bucket itself with a query.
     pub fn url(&self, key: &str) -> Result<Uri> {
-        let url = format!("{}/{key}", self.bucket.url().to_string().trim_end_matches('/'));
+        let url = format!("{}/{key}", base(&self.bucket.url_in(&self.region())));
         url.parse().map_err(|_| Error::usage(format!("{url} is no URL")))
     }
+}
+
+/// A URL without the slash that `Uri` puts behind an authority.
+fn base(url: &Uri) -> String {
+    url.to_string().trim_end_matches('/').to_owned()
+}
+
+/// Whether a response tells of an object: not every 200 is from an S3 store.
+fn is_object(response: &Response) -> bool {
+    [ETAG.as_str(), "x-amz-meta-run-id"].iter().any(|name| response.header(name).is_some())
 }
 
 /// What is to be reported of an object whose document was read to its end.

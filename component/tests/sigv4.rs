@@ -111,6 +111,12 @@ fn a_put_has_the_signature_that_aws_documents() {
         unsigned: false,
         part_size: 8 << 20,
         gzip: false,
+        path_style: false,
+        fips: false,
+        dualstack: false,
+        if_changed: false,
+        checksum: None,
+        headers: HeaderMap::new(),
     };
     let mut request = Request {
         method: Method::PUT,
@@ -121,7 +127,7 @@ fn a_put_has_the_signature_that_aws_documents() {
         ]),
         body: Some(b"Welcome to Amazon S3."),
     };
-    sign(&mut request, &bucket, "2013-05-24T00:00:00Z".parse().unwrap()).unwrap();
+    sign(&mut request, &bucket, &bucket.region, "2013-05-24T00:00:00Z".parse().unwrap()).unwrap();
     let authorization = request.headers["authorization"].to_str().unwrap();
     let documented = "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd";
     assert!(authorization.ends_with(documented), "{authorization}");

@@ -192,7 +192,12 @@ async fn store(findings: &mut Findings, client: &Client<Native>, job: &Job) {
     if !response.status.is_success() {
         return findings.failed("write", store.refused(&Method::PUT, &response, &url).error);
     }
-    findings.fine("write", format!("{} takes objects", job.bucket.name));
+    match store.region() {
+        region if region == job.bucket.region => {
+            findings.fine("write", format!("{} takes objects", job.bucket.name));
+        }
+        region => findings.note("write", format!("{} is in {region}: correct --region", job.bucket.name)),
+    }
 
     match ask(Method::GET, &url).await {
         Ok(response) if response.body == BODY => findings.fine("read back", "the same bytes"),

@@ -114,16 +114,13 @@ fn main() -> ExitCode {
 
 /// The host's own log: warnings, or what `RUST_LOG` (a level: error, warn, info, debug, trace) asks for.
 ///
-/// s3s calls every request that the embedded store refuses an error, and the SDK warns of what it also
-/// returns; who asked hears of it anyway.
+/// s3s calls every request that the embedded store refuses an error; the client hears of it anyway.
 fn log_to_stderr() {
     let asked: Option<LevelFilter> = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
-    let level = match asked {
-        Some(level) => Targets::new().with_default(level),
-        None => Targets::new()
-            .with_default(LevelFilter::WARN)
-            .with_targets([("s3s", LevelFilter::OFF), ("aws_config", LevelFilter::OFF)]),
-    };
+    // The SDK writes what credential services answer into its trace, and warns of what it also returns.
+    let level =
+        Targets::new().with_default(asked.unwrap_or(LevelFilter::WARN)).with_target("aws_", LevelFilter::OFF);
+    let level = if asked.is_some() { level } else { level.with_target("s3s", LevelFilter::OFF) };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
     // A reader of stderr that has gone must not end the program.
     let lines = lines.log_internal_errors(false);

@@ -83,15 +83,22 @@ impl Outbound {
     }
 }
 
-/// Whether `allowed`, a `host` or `host:port`, covers a URL. Without a port it stands for the scheme's own.
+/// Whether `allowed`, a `host` or `host:port`, covers a URL. Without a port it stands for the scheme's own;
+/// a `*` in place of a label stands for any one.
 fn covers(allowed: &str, url: &Uri) -> bool {
     let Ok(allowed) = allowed.parse::<Authority>() else { return false };
     let own = match url.scheme_str() {
         Some("https") => 443,
         _ => 80,
     };
-    url.host().is_some_and(|host| host.eq_ignore_ascii_case(allowed.host()))
-        && url.port_u16().unwrap_or(own) == allowed.port_u16().unwrap_or(own)
+    let same_host = |host: &str| {
+        let (labels, allowed) = (host.split('.'), allowed.host().split('.'));
+        labels.clone().count() == allowed.clone().count()
+            && labels
+                .zip(allowed)
+                .all(|(label, allowed)| allowed == "*" || label.eq_ignore_ascii_case(allowed))
+    };
+    url.host().is_some_and(same_host) && url.port_u16().unwrap_or(own) == allowed.port_u16().unwrap_or(own)
 }
 
 fn io(error: std::io::Error) -> Error {
@@ -183,6 +190,9 @@ mod tests {
         assert!(covers("api.example:443", "https://api.example/x"));
         assert!(covers("127.0.0.1:9000", "http://127.0.0.1:9000/x"));
         assert!(covers("[::1]:9000", "http://[::1]:9000/x"));
+        assert!(covers("lake.s3.*.amazonaws.com", "https://lake.s3.eu-west-1.amazonaws.com/x"));
+        assert!(!covers("lake.s3.*.amazonaws.com", "https://lake.s3.a.b.amazonaws.com/x"));
+        assert!(!covers("lake.s3.*.amazonaws.com", "https://other.s3.eu-west-1.amazonaws.com/x"));
         assert!(!covers("api.example", "https://api.example:8443/x"));
         assert!(!covers("api.example:443", "http://api.example/x"));
         assert!(!covers("api.example", "https://api.example.evil/x"));

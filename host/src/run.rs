@@ -1,6 +1,7 @@
 //! `f1-ingest run`: one run of the job, from a command line to an exit code.
 
 use anyhow::Result;
+use f1_ingest_component::client::authority;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::options::{self, Command, Job};
 
@@ -66,9 +67,12 @@ pub fn prepare(
 pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job) -> Result<Outbound> {
     let store = host.store.as_deref().map(|folder| Store::for_job(folder, variables, &job.bucket));
     let replay = (!host.replay.is_empty()).then(|| Recordings::open(&host.replay));
+    // AWS may send us to the bucket's own region.
+    let s3 = authority(&job.bucket.url_in("*"));
+    let redirected = (!job.dry_run).then(|| s3.clone());
     Ok(Outbound {
-        allowed: job.hosts().into_iter().chain(host.allow.iter().cloned()).collect(),
-        s3: job.bucket.url().authority().map(|authority| authority.to_string()),
+        allowed: job.hosts().into_iter().chain(redirected).chain(host.allow.iter().cloned()).collect(),
+        s3: Some(s3),
         store: store.transpose()?,
         replay: replay.transpose()?,
         record: host.record.as_deref().map(Recorder::open).transpose()?,

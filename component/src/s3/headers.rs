@@ -5,6 +5,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use super::sign;
 use crate::error::{Error, Result};
 
+/// Metadata that the job itself sets; the source's own (`source-url` ...) go before those of the user too.
+pub const OURS: &[&str] = &["source", "ingest_time_utc", "sha256", "job-version", "run-id", "source-url"];
+
 /// An object that is about to be made.
 pub struct Object<'a> {
     pub source: &'a str,
@@ -16,6 +19,8 @@ pub struct Object<'a> {
     /// What the source adds: name and value.
     pub metadata: &'a [(&'static str, String)],
     pub gzip: bool,
+    /// What the user wants of every object.
+    pub wanted: &'a HeaderMap,
 }
 
 impl Object<'_> {
@@ -30,7 +35,7 @@ impl Object<'_> {
             ("run-id", run_id.to_owned()),
         ];
         let sha256 = self.sha256.map(|sha256| ("sha256", sha256.to_owned()));
-        let mut headers = HeaderMap::new();
+        let mut headers = self.wanted.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -21,14 +21,14 @@
 //! ([`Document::sha256`](crate::document::Document)). A reader that compares objects needs to hash one without.
 
 use chrono::TimeDelta;
-use http::header::{ETAG, HeaderMap};
+use http::header::{ETAG, HeaderMap, HeaderValue};
 use http::{Method, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::headers::Object;
 use super::parts::Parts;
+use super::uri::encoded;
 use super::xml::elements;
-use super::{Outcome, Store, stored};
+use super::{Outcome, Store, sign, stored};
 use crate::error::{Error, Kind, Result};
 use crate::retry::Failed;
 use crate::runtime::{Clock, Response, Transport};
@@ -38,9 +38,6 @@ const MOST_PARTS: usize = 10_000;
 
 /// The host lets no run be longer.
 const LONGEST_RUN: TimeDelta = TimeDelta::days(7);
-
-/// Everything in a query but what RFC 3986 calls unreserved.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An upload that was begun and neither completed nor aborted.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -70,7 +67,10 @@ impl<R: Transport + Clock> Store<'_, R> {
 
     async fn begin(&self, object: &Object<'_>) -> Result<String> {
         let url = self.url(&format!("{}?uploads=", object.key))?;
-        let headers = object.headers(&self.run_id)?;
+        let mut headers = object.headers(&self.run_id)?;
+        if let Some(checksum) = &self.bucket.checksum {
+            headers.insert("x-amz-checksum-algorithm", HeaderValue::from_static(checksum.algorithm));
+        }
         let response = self.request(Method::POST, &url, headers, Some(&[])).await?;
         let id = elements(&response.body).into_iter().find(|(name, _)| name == "UploadId");
         id.map(|(_, id)| id).ok_or_else(|| unusable(&url, "has no UploadId"))
@@ -92,9 +92,16 @@ impl<R: Transport + Clock> Store<'_, R> {
                 return Err(Error::new(Kind::StoreRefused, message));
             }
             let url = self.upload_url(upload, &format!("partNumber={number}&"))?;
-            let response = self.request(Method::PUT, &url, HeaderMap::new(), Some(part)).await?;
+            let mut headers = HeaderMap::new();
+            let mut sum = String::new();
+            if let Some(checksum) = &self.bucket.checksum {
+                let (value, algorithm) = (checksum.of(part), checksum.algorithm);
+                sum = format!("<Checksum{algorithm}>{value}</Checksum{algorithm}>");
+                headers.extend(sign::header(&checksum.header(), &value).ok());
+            }
+            let response = self.request(Method::PUT, &url, headers, Some(part)).await?;
             let etag = response.header(ETAG.as_str()).ok_or_else(|| unusable(&url, "has no ETag"))?;
-            list.push_str(&format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"));
+            list.push_str(&format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag>{sum}</Part>"));
             parts.sent();
         }
         let stored = stored(object, parts)?;
@@ -165,7 +172,7 @@ impl<R: Transport + Clock> Store<'_, R> {
     }
 
     /// Sends a request that makes no object, again where that may help; every status but 2xx is an error.
-    async fn request(
+    pub(super) async fn request(
         &self,
         method: Method,
         url: &Uri,
@@ -188,16 +195,12 @@ impl<R: Transport + Clock> Store<'_, R> {
     }
 }
 
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, QUERY).to_string()
-}
-
 fn unusable(url: &Uri, why: &str) -> Error {
     Error::new(Kind::StoreRefused, format!("the answer to {url} {why}; is this an S3 store?"))
 }
 
 /// The source in a key of ours, `raw/<YYYY-MM-DD>/<source>/<unix seconds>.json`; none in anybody else's.
-fn source_of(key: &str) -> Option<&str> {
+pub(super) fn source_of(key: &str) -> Option<&str> {
     let (date, rest) = key.strip_prefix("raw/")?.split_once('/')?;
     let (source, name) = rest.rsplit_once('/')?;
     let seconds = name.strip_suffix(".json")?;

@@ -7,7 +7,7 @@ use http::{Method, Uri};
 
 use super::xml::elements;
 use crate::error::{Error, Kind};
-use crate::options::Bucket;
+use crate::options::{self, Bucket};
 use crate::retry::{Again, Failed, retry_after};
 use crate::runtime::Response;
 
@@ -91,6 +91,17 @@ pub fn failed(
         false => Again::Never,
     };
     Failed { error: Error::new(kind, message), again }
+}
+
+/// The region that a response sends us to, where it is another than `region`. A store that is not AWS must say
+/// so in a header: what it writes of its region in an error is for people.
+pub fn other_region(response: &Response, bucket: &Bucket, region: &str) -> Option<String> {
+    if !matches!(response.status.as_u16(), 301 | 307 | 400) {
+        return None;
+    }
+    let header = response.header("x-amz-bucket-region").map(str::to_owned);
+    let other = header.or_else(|| bucket.endpoint.is_none().then(|| parse(&response.body).region))?;
+    (!other.is_empty() && other != region && options::region(&other).is_ok()).then_some(other)
 }
 
 /// Seconds by which our clock is ahead of the server's.

@@ -32,14 +32,14 @@ pub struct Signer<'a> {
     pub service: &'a str,
 }
 
-/// Adds the signature that a request to `bucket` needs, if any, and the headers that go with it.
-pub fn sign(request: &mut Request<'_>, bucket: &Bucket, now: DateTime<Utc>) -> Result<()> {
+/// Adds the signature that a request to `bucket` in `region` needs, if any, and the headers that go with it.
+pub fn sign(request: &mut Request<'_>, bucket: &Bucket, region: &str, now: DateTime<Utc>) -> Result<()> {
     if bucket.unsigned {
         return Ok(());
     }
     let missing = || Error::usage(format!("{} cannot be signed: there are no credentials", request.url));
     let credentials = bucket.credentials.as_ref().ok_or_else(missing)?;
-    let signer = Signer { credentials, region: &bucket.region, service: "s3" };
+    let signer = Signer { credentials, region, service: "s3" };
     sign_with(request, &signer, settings(), now)
 }
 
