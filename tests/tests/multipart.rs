@@ -188,8 +188,7 @@ fn a_host_that_is_killed_leaves_no_object_and_after_the_next_run_no_upload() {
         let store = Store::start();
         let gate = Gate::start(store.address, u64::MAX);
         upload(&file, &environment(&gate.url()), &[]).expect(0);
-        let passed = *gate.passed.lock().unwrap();
-        passed
+        *gate.passed.lock().unwrap()
     };
     let mut left_open = 0;
     // From the first byte of the first request to the last ones of the completion.
