@@ -4,6 +4,7 @@
 pub mod budget;
 pub mod client;
 pub mod document;
+pub mod download;
 pub mod error;
 pub mod fastf1;
 pub mod job;
