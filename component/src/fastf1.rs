@@ -58,7 +58,7 @@ const TOPICS: &[&str] = &[
 /// FastF1 could not make is null, and a warning says why.
 ///
 /// Fails where neither upstream has anything, or where trying again may bring more.
-pub async fn fetch<R: Transport + Clock>(client: &Client<R>, job: &Job) -> Result<Document> {
+pub async fn fetch<R: Transport + Clock>(client: &Client<R>, job: &Job) -> Result<Document<'static>> {
     let session = session_asked_for(client, job).await?;
     client.log.info(&format!("fastf1: {session}"));
     let (feeds, ergast) = join(feeds(client, job, &session), ergast(client, job, &session)).await;
@@ -88,13 +88,13 @@ pub async fn fetch<R: Transport + Clock>(client: &Client<R>, job: &Job) -> Resul
         .write(&mut body)
         .map_err(|e| Error::new(Kind::NotJson, format!("the tables cannot be written: {e}")))?;
     Ok(Document {
-        body,
         metadata: vec![
             ("season", session.season.to_string()),
             ("round", session.round.to_string()),
             ("session", session.name.abbreviation().to_owned()),
         ],
-        warnings,
+        warnings: warnings.into(),
+        ..Document::whole(body)
     })
 }
 

@@ -80,19 +80,23 @@ async fn fetch_and_store<R: Transport + Clock>(
         Some(stored) => stored,
         None => {
             let document = fetch(source, job, client).await?;
-            for warning in &document.warnings {
+            // A streamed document knows what it lacks when it was read.
+            let lacks = document.warnings.clone();
+            let outcome = match job.dry_run {
+                true => document.size().await.map(|size| {
+                    let bucket = &job.bucket.name;
+                    let would = format!("{name}: would store {size} bytes in {bucket}; this is a dry run");
+                    client.log.info(&would);
+                    None
+                }),
+                false => store.put(name, document).await.map(Some),
+            };
+            for warning in lacks.take() {
                 client.log.warn(&format!("{name}: {warning}"));
+                warnings.push(format!("{name}: {warning}"));
             }
-            warnings.extend(document.warnings.iter().map(|warning| format!("{name}: {warning}")));
-            if job.dry_run {
-                let size = document.body.len();
-                client.log.info(&format!(
-                    "{name}: would store {size} bytes in {}; this is a dry run",
-                    job.bucket.name
-                ));
-                return Ok(None);
-            }
-            store.put(name, &document).await?
+            let Some(stored) = outcome? else { return Ok(None) };
+            stored
         }
     };
     if let Err(error) = writeln!(std::io::stdout(), "{}", stored.key) {
@@ -104,7 +108,11 @@ async fn fetch_and_store<R: Transport + Clock>(
     Ok(Some(stored))
 }
 
-async fn fetch<R: Transport + Clock>(source: Source, job: &Job, client: &Client<R>) -> Result<Document> {
+async fn fetch<'a, R: Transport + Clock>(
+    source: Source,
+    job: &'a Job,
+    client: &'a Client<R>,
+) -> Result<Document<'a>> {
     match source {
         Source::Jolpica => jolpica::fetch(client, &job.jolpica_url).await,
         Source::Fastf1 => fastf1::fetch(client, job).await,

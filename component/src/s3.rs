@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use chrono::DateTime;
+use futures_util::TryStreamExt;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode, Uri};
 use sha2::{Digest, Sha256};
@@ -45,18 +46,20 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     }
 
     /// Stores `document` under the first free second from now on.
-    pub async fn put(&self, source: &str, document: &Document) -> Result<Stored> {
-        let sha256 = hex(&Sha256::digest(&document.body));
+    pub async fn put(&self, source: &str, document: Document<'_>) -> Result<Stored> {
+        let Document { body, metadata, .. } = document;
+        let body: Vec<u8> = body.try_concat().await?;
+        let sha256 = hex(&Sha256::digest(&body));
         let now = self.client.runtime.now().timestamp();
         for seconds in (now..).take(COLLISIONS as usize) {
             let stored = Stored {
                 source: source.to_owned(),
                 key: key(source, seconds)?,
-                size: document.body.len() as u64,
+                size: body.len() as u64,
                 sha256: sha256.clone(),
             };
-            let headers = self.headers(document, &stored, seconds)?;
-            match self.put_once(&stored, &headers, &document.body).await? {
+            let headers = self.headers(&metadata, &stored, seconds)?;
+            match self.put_once(&stored, &headers, &body).await? {
                 Outcome::Written => return Ok(stored),
                 Outcome::Taken => {
                     self.client.log.info(&format!("{} is taken, trying the next second", stored.key))
@@ -144,7 +147,12 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         url.parse().map_err(|_| Error::usage(format!("{url} is no URL")))
     }
 
-    fn headers(&self, document: &Document, stored: &Stored, seconds: i64) -> Result<HeaderMap> {
+    fn headers(
+        &self,
+        metadata: &[(&'static str, String)],
+        stored: &Stored,
+        seconds: i64,
+    ) -> Result<HeaderMap> {
         let always = [
             ("source", stored.source.clone()),
             ("ingest_time_utc", seconds.to_string()),
@@ -155,7 +163,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        for (name, value) in always.iter().chain(&document.metadata) {
+        for (name, value) in always.iter().chain(metadata) {
             let header = sign::header(&format!("x-amz-meta-{name}"), value).map_err(|e| {
                 Error::usage(format!("the metadata {name} {value:?} fits into no header: {e}"))
             })?;

@@ -12,6 +12,7 @@ use f1_ingest_component::fastf1::feed::Unusable;
 use f1_ingest_component::fastf1::telemetry::{Car, Keep, Position, Reader, document};
 use f1_ingest_component::options::{Command, Job, parse};
 use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use futures_util::TryStreamExt;
 use http::{HeaderMap, StatusCode};
 
 use crate::compare::{Agreement, Value, compare};
@@ -87,9 +88,10 @@ pub fn telemetry(replay: &Replay, path: &str, drivers: &[String]) -> Result<Valu
 /// The `fastf1` document of a session, or why there is none.
 pub fn fastf1(replay: &Replay, season: i32, round: i64, session: &str) -> Result<Value, String> {
     let job = job(season, round, session);
-    let document =
-        pollster::block_on(fastf1::fetch(&Client::new(replay, &job), &job)).map_err(|e| e.message)?;
-    serde_json::from_slice(&document.body).map_err(|e| format!("the document is no JSON: {e}"))
+    let client = Client::new(replay, &job);
+    let body = async { fastf1::fetch(&client, &job).await?.body.try_concat().await };
+    let body = pollster::block_on(body).map_err(|e| e.message)?;
+    serde_json::from_slice(&body).map_err(|e| format!("the document is no JSON: {e}"))
 }
 
 fn job(season: i32, round: i64, session: &str) -> Job {
