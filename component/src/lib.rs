@@ -13,6 +13,7 @@ pub mod livetiming;
 pub mod log;
 pub mod mock;
 pub mod options;
+pub mod raw_feeds;
 pub mod report;
 pub mod retry;
 pub mod runtime;
