@@ -7,6 +7,7 @@ use super::feeds::{Channels, Feed, Flaw, OFF_TRACK, Sample, Texts};
 use super::packed::Packed;
 use super::record::Unpacker;
 use super::zero::{Offsets, reference};
+use crate::download::Sink;
 use crate::fastf1::feed::{Count, Unusable, split_timestamp};
 use crate::fastf1::lines::Lines;
 use crate::fastf1::time::{Timedelta, Timestamp};
@@ -89,6 +90,16 @@ impl<F: Feed> Reader<F> {
             return Err(Unusable::new(format!("car {} is named but has no sample", driver.number)));
         }
         Ok(samples)
+    }
+}
+
+impl<F: Feed> Sink for Reader<F> {
+    fn begin(&mut self) {
+        *self = Reader::new(self.samples.keep);
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        Reader::push(self, chunk);
     }
 }
 
