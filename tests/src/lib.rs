@@ -5,6 +5,7 @@ pub mod binary;
 pub mod compare;
 pub mod golden;
 pub mod ours;
+pub mod restore;
 pub mod shared;
 pub mod store;
 pub mod synthetic;
