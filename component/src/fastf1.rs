@@ -176,7 +176,7 @@ impl Loaded {
     async fn prepare_telemetry<R: Transport + Clock>(&mut self, client: &Client<R>, job: &Job) -> Result<()> {
         let of = |topic: &str| self.missing.iter().find(|(other, _)| *other == topic);
         if let (Some((_, why)), Some(_)) = (of(CAR), of(POSITION)) {
-            let error = job.livetiming.why_nothing(client, &self.session, why.clone()).await;
+            let error = job.livetiming.why_nothing(client, &self.session, "no telemetry", why.clone()).await;
             self.no_telemetry = Some(error);
             return Ok(());
         }

@@ -114,7 +114,7 @@ fn a_session_without_telemetry_is_an_error_that_says_so() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let plan = Plan { seed: 3, laps: 3, cars: 3, ..Plan::BASE };
     let stored = Stored::of(&plan, folder.path(), &["--include-fastf1"]);
-    stored.run.says(&["telemetry: ", "has nothing of", "CarData.z", "404"]);
+    stored.run.says(&["telemetry: ", "has no telemetry of", "CarData.z", "404"]);
     assert!(stored.bytes("telemetry").is_none());
     assert!(stored.bytes("fastf1").is_some(), "the tables do without");
     assert_eq!(stored.run.code, 1);
