@@ -4,15 +4,11 @@
 //! documents of it.
 
 pub mod argsort;
-pub mod by_driver;
 pub mod drivers;
 pub mod ergast;
-pub mod feed;
 pub mod lap;
 pub mod lap_count;
 pub mod laps;
-pub mod lines;
-pub mod python;
 pub mod race_control;
 pub mod results;
 pub mod session_status;
@@ -21,12 +17,10 @@ pub mod table;
 pub mod tables;
 pub mod telemetry;
 pub mod text;
-pub mod time;
-pub mod timing;
 pub mod track_status;
-pub mod value;
 pub mod weather;
 
+pub use f1_ingest_feeds::{by_driver, feed, lines, python, time, timing, value};
 use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
 use serde::de::IgnoredAny;
