@@ -122,9 +122,9 @@ fn a_session_without_telemetry_is_an_error_that_says_so() {
 
 #[test]
 fn a_race_of_full_length_takes_64_bytes_a_sample_at_most() {
-    const LIMIT: usize = 96 << 20;
+    const LIMIT: usize = 48 << 20;
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let stored = Stored::of(&FULL_LENGTH, folder.path(), &["--max-memory", "96MiB"]);
+    let stored = Stored::of(&FULL_LENGTH, folder.path(), &["--max-memory", "48MiB"]);
     let body = stored.bytes("telemetry").unwrap_or_else(|| panic!("{}", stored.run.stderr));
     serde_json::from_slice::<IgnoredAny>(body).expect("the document is JSON");
     let samples = body.windows(14).filter(|window| window == b"\"SessionTime\":").count();
