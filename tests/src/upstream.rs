@@ -158,28 +158,13 @@ fn read(reader: &mut impl BufRead) -> Option<(Asked, Vec<u8>)> {
     Some((Asked { at: Instant::now(), line: lines.into_iter().next()?, headers, body }, raw))
 }
 
+/// The answer of the server at `address`, which is asked to close its side after it.
 fn forward(address: SocketAddr, raw: &[u8]) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.write_all(raw).ok()?;
-    // The server keeps its side open: the answer ends where its own length says.
-    let mut reader = BufReader::new(stream);
+    let line = raw.iter().position(|byte| *byte == b'\n')? + 1;
+    let asked = [&raw[..line], b"connection: close\r\n", &raw[line..]].concat();
+    stream.write_all(&asked).ok()?;
     let mut answer = Vec::new();
-    let mut length = 0;
-    loop {
-        let start = answer.len();
-        reader.read_until(b'\n', &mut answer).ok().filter(|n| *n > 0)?;
-        let line = String::from_utf8_lossy(&answer[start..]).to_ascii_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    if !raw.starts_with(b"HEAD") {
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        answer.extend_from_slice(&body);
-    }
+    stream.read_to_end(&mut answer).ok()?;
     Some(answer)
 }
