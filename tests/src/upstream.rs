@@ -17,6 +17,7 @@ pub enum Reply {
     },
     /// Declares the whole body's length, sends so many bytes of it, and closes.
     CutShort {
+        headers: Vec<(String, String)>,
         body: Vec<u8>,
         sent: usize,
     },
@@ -39,8 +40,12 @@ impl Reply {
         Reply::new(200, body).with("content-type", "application/json")
     }
 
+    pub fn cut_short(body: impl Into<Vec<u8>>, sent: usize) -> Reply {
+        Reply::CutShort { headers: Vec::new(), body: body.into(), sent }
+    }
+
     pub fn with(mut self, name: &str, value: &str) -> Reply {
-        if let Reply::Answer { headers, .. } = &mut self {
+        if let Reply::Answer { headers, .. } | Reply::CutShort { headers, .. } = &mut self {
             headers.push((name.into(), value.into()));
         }
         self
@@ -111,17 +116,11 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, replies: &Mutex<VecDeque<Re
     let mut stream = stream;
     match reply {
         Reply::Answer { status, headers, body } => {
-            let mut head =
-                format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
-            for (name, value) in headers {
-                head.push_str(&format!("{name}: {value}\r\n"));
-            }
-            stream.write_all(format!("{head}\r\n").as_bytes()).ok()?;
+            stream.write_all(head(status, &headers, body.len()).as_bytes()).ok()?;
             stream.write_all(&body).ok()?;
         }
-        Reply::CutShort { body, sent } => {
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-            stream.write_all(head.as_bytes()).ok()?;
+        Reply::CutShort { headers, body, sent } => {
+            stream.write_all(head(200, &headers, body.len()).as_bytes()).ok()?;
             stream.write_all(&body[..sent]).ok()?;
         }
         Reply::Hangup => {}
@@ -130,6 +129,11 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, replies: &Mutex<VecDeque<Re
         Reply::ForwardAndHangup(address) => drop(forward(address, &raw)?),
     }
     stream.shutdown(Shutdown::Both).ok()
+}
+
+fn head(status: u16, headers: &[(String, String)], length: usize) -> String {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n")
 }
 
 fn read(reader: &mut impl BufRead) -> Option<(Asked, Vec<u8>)> {
