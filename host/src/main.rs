@@ -5,6 +5,7 @@ mod demo;
 mod files;
 mod listen;
 mod metrics;
+mod observe;
 mod options;
 mod outbound;
 mod outcome;
