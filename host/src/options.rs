@@ -215,6 +215,8 @@ mod tests {
     fn help_has_both_parts() {
         let help = help::<RunLine>();
         assert!(help.contains("--max-memory") && help.contains("--jolpica-url"), "{help}");
-        assert!(super::help::<ServeLine>().contains("--schedule") && !help.contains("--schedule"));
+        assert!(
+            super::help::<ServeLine>().contains("--schedule <CRON>") && !help.contains("--schedule <CRON>")
+        );
     }
 }
