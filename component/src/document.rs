@@ -1,11 +1,62 @@
-//! What a source hands to the store: bytes, and where they came from.
+//! What a source hands to the store: bytes as they become final, and where they came from.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_util::future::ready;
+use futures_util::stream::{LocalBoxStream, StreamExt, TryStreamExt, once};
+
+use crate::error::Result;
+
+/// The bytes of a document in order, in pieces of any size. A piece is made when it is asked for, so that
+/// a document need never be in memory as a whole; an error ends it, and nothing of it is stored.
+pub type Body<'a> = LocalBoxStream<'a, Result<Vec<u8>>>;
 
 /// One document, ready to be stored.
-#[derive(Debug)]
-pub struct Document {
-    pub body: Vec<u8>,
+pub struct Document<'a> {
+    pub body: Body<'a>,
     /// Metadata beyond what every object has, as `x-amz-meta-<name>`: name and value.
     pub metadata: Vec<(&'static str, String)>,
-    /// What the document lacks, one line each.
-    pub warnings: Vec<String>,
+    /// Of the whole body in lower-case hex, where the source knows it before the body was read: the
+    /// metadata of a long document is sent ahead of it. A body that turns out otherwise is not stored.
+    pub sha256: Option<String>,
+    pub warnings: Warnings,
+}
+
+impl<'a> Document<'a> {
+    /// A document that is already there.
+    pub fn whole(body: Vec<u8>) -> Document<'static> {
+        Document::streamed(once(ready(Ok(body))).boxed_local())
+    }
+
+    pub fn streamed(body: Body<'a>) -> Document<'a> {
+        Document { body, metadata: Vec::new(), sha256: None, warnings: Warnings::default() }
+    }
+
+    /// Reads the document to its end: bytes of its body.
+    pub async fn size(self) -> Result<u64> {
+        self.body.try_fold(0, async |size, piece| Ok(size + piece.len() as u64)).await
+    }
+}
+
+/// What a document lacks, one line each. Complete when the body was read to its end: a streamed body
+/// keeps a clone and adds to it on its way.
+#[derive(Debug, Clone, Default)]
+pub struct Warnings(Rc<RefCell<Vec<String>>>);
+
+impl Warnings {
+    pub fn add(&self, warning: impl Into<String>) {
+        self.0.borrow_mut().push(warning.into());
+    }
+
+    /// The warnings so far, once.
+    pub fn take(&self) -> Vec<String> {
+        self.0.take()
+    }
+}
+
+impl From<Vec<String>> for Warnings {
+    fn from(warnings: Vec<String>) -> Self {
+        Warnings(Rc::new(RefCell::new(warnings)))
+    }
 }

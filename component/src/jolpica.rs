@@ -26,14 +26,10 @@ struct Envelope {
 }
 
 /// Fetches `url` and checks that it is an answer of the API with something in it.
-pub async fn fetch<R: Transport + Clock>(client: &Client<R>, url: &Uri) -> Result<Document> {
+pub async fn fetch<R: Transport + Clock>(client: &Client<R>, url: &Uri) -> Result<Document<'static>> {
     let response = client.get(url, None).await?;
     check(url, &response)?;
-    Ok(Document {
-        body: response.body,
-        metadata: vec![("source-url", url.to_string())],
-        warnings: Vec::new(),
-    })
+    Ok(Document { metadata: vec![("source-url", url.to_string())], ..Document::whole(response.body) })
 }
 
 /// The URL of another document of the API that `url` is one of: all of them lie below `f1/`.

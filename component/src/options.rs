@@ -74,6 +74,8 @@ pub const OPTIONS: &[Opt] = &[
     ),
     switch("include-fastf1", "also store laps, weather and results of the most recent completed race")
         .per_request(),
+    switch("include-telemetry", "also store car data and positions of that session").per_request(),
+    switch("include-livetiming", "also store every timing feed of that session, untouched").per_request(),
     option("season", "YEAR", &[], None, "season of the session [default: the current one]").per_request(),
     option("round", "ROUND", &[], None, "round, or a Grand Prix name [default: the most recent one]")
         .per_request(),
@@ -101,6 +103,14 @@ pub const OPTIONS: &[Opt] = &[
         Some("https://raw.githubusercontent.com/theOehrly/f1schedule/master/"),
         "where schedule_<year>.json lies",
     ),
+    option(
+        "part-size",
+        "SIZE",
+        &["F1_S3_PART_SIZE"],
+        Some("8MiB"),
+        "a longer document is sent in parts of so many MiB (or with a unit); one is in memory",
+    ),
+    option("compress", "gzip", &["F1_COMPRESS"], None, "store with Content-Encoding: gzip"),
     option("mock-file", "FILE", &[], None, "store this JSON file as source `mock`, fetch nothing"),
     option("retries", "N", &[], Some("3"), "attempts at the whole operation, 5, 10, 15 ... seconds apart")
         .per_request(),
@@ -145,6 +155,10 @@ pub struct Job {
     pub jolpica_url: Uri,
     /// Whether to store laps, weather and results of a session.
     pub include_fastf1: bool,
+    /// Whether to store its car data and positions.
+    pub include_telemetry: bool,
+    /// Whether to store its timing feeds as they are.
+    pub include_livetiming: bool,
     pub session: SessionRequest,
     pub livetiming: Livetiming,
     /// The folder of the season schedules, without a slash at its end.
@@ -166,7 +180,8 @@ impl Job {
     pub fn hosts(&self) -> Vec<String> {
         let jolpica = self.mock_file.is_none().then_some(&self.jolpica_url);
         let session = [&self.schedule_url, &self.livetiming.official, &self.livetiming.mirror];
-        let session = session.into_iter().filter(|_| self.mock_file.is_none() && self.include_fastf1);
+        let wanted = self.include_fastf1 || self.include_telemetry || self.include_livetiming;
+        let session = session.into_iter().filter(|_| self.mock_file.is_none() && wanted);
         let store = (!self.dry_run).then(|| authority(&self.bucket.url()));
         jolpica.into_iter().chain(session).map(authority).chain(store).collect()
     }
@@ -181,6 +196,10 @@ pub struct Bucket {
     pub endpoint: Option<Uri>,
     /// None only where nothing is stored (`--dry-run`).
     pub credentials: Option<Credentials>,
+    /// Bytes. A document that is not shorter is sent in parts.
+    pub part_size: usize,
+    /// Whether objects are compressed.
+    pub gzip: bool,
 }
 
 impl Bucket {
@@ -317,6 +336,8 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
         mock_file: values.get("mock-file"),
         jolpica_url: values.required("jolpica-url", url)?,
         include_fastf1: values.switch("include-fastf1"),
+        include_telemetry: values.switch("include-telemetry"),
+        include_livetiming: values.switch("include-livetiming"),
         session: SessionRequest {
             season: values.parsed("season", season)?,
             round: values.parsed("round", Round::parse)?,
@@ -334,6 +355,8 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
             region: values.required("region", region)?,
             endpoint: values.parsed("endpoint-url", endpoint)?,
             credentials,
+            part_size: values.required("part-size", part_size)?,
+            gzip: values.parsed("compress", gzip)?.is_some(),
         },
         attempts: values.required("retries", attempts)?,
         user_agent: values.required("user-agent", header_value)?,
@@ -394,6 +417,30 @@ fn bucket_name(text: &str) -> std::result::Result<String, String> {
 fn region(text: &str) -> std::result::Result<String, String> {
     let fine = text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     fine.then(|| text.to_owned()).ok_or(format!("{text:?} is no region name"))
+}
+
+/// S3's least part, and a most that a component's memory can hold. S3's own is 5 GiB.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+fn part_size(text: &str) -> std::result::Result<usize, String> {
+    let fine = size(text).ok().filter(|size| (5 << 20..=1 << 30).contains(size));
+    fine.ok_or(format!("{text:?} is no size from 5MiB to 1GiB"))
+}
+
+fn gzip(text: &str) -> std::result::Result<(), String> {
+    (text == "gzip").then_some(()).ok_or(format!("{text:?} is not gzip, the one compression that there is"))
+}
+
+/// A size in bytes: a number of MiB, or a number with `KiB`, `MiB` or `GiB`.
+pub fn size(text: &str) -> std::result::Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let shift = match text[digits.len()..].trim().to_ascii_lowercase().as_str() {
+        "kib" | "k" => 10,
+        "" | "mib" | "m" => 20,
+        "gib" | "g" => 30,
+        _ => return Err("a number of MiB, or a number with KiB, MiB or GiB".into()),
+    };
+    let number: usize = digits.parse().map_err(|_| "a number of MiB, or a number with KiB, MiB or GiB")?;
+    number.checked_mul(1 << shift).filter(|size| *size > 0).ok_or("too small or too large".into())
 }
 
 fn attempts(text: &str) -> std::result::Result<u32, String> {

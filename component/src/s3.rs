@@ -1,25 +1,30 @@
-//! Objects in a bucket: the key, the metadata, one conditional PUT, and the certainty that it is ours.
+//! Objects in a bucket: the key, a conditional PUT or an upload in parts, and the certainty that it is ours.
 
+pub mod headers;
+pub mod multipart;
+pub mod parts;
 pub mod refusal;
 pub mod sign;
+pub mod xml;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::DateTime;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode, Uri};
-use sha2::{Digest, Sha256};
 
 use crate::client::Client;
 use crate::document::Document;
 use crate::error::{Error, Kind, Result};
 use crate::options::Bucket;
 use crate::report::Stored;
-use crate::retry::Failed;
+use crate::retry::{Again, Failed};
 use crate::runtime::{Clock, Request, Response, Transport};
+use headers::Object;
+use parts::Parts;
 
-/// How many seconds ahead a free key is looked for.
+/// How many keys are tried for a document.
 const COLLISIONS: u64 = 60;
 
 /// A bucket, as one run writes to it.
@@ -30,38 +35,49 @@ pub struct Store<'a, R> {
     run_id: String,
     /// By source: an object that was sent and whose answer never came. It may be there.
     in_doubt: RefCell<HashMap<String, Stored>>,
+    /// Sources whose uploads this run has taken over from earlier ones; see [`multipart`].
+    taken_over: RefCell<HashSet<String>>,
 }
 
 enum Outcome {
-    Written,
-    /// The key holds another run's object.
+    Written(Stored),
+    /// The key is another run's.
     Taken,
 }
 
 impl<'a, R: Transport + Clock> Store<'a, R> {
     pub fn new(client: &'a Client<R>, bucket: &'a Bucket) -> Self {
         let run_id = client.log.run_id.clone();
-        Store { client, bucket, run_id, in_doubt: RefCell::default() }
+        Store { client, bucket, run_id, in_doubt: RefCell::default(), taken_over: RefCell::default() }
     }
 
-    /// Stores `document` under the first free second from now on.
-    pub async fn put(&self, source: &str, document: &Document) -> Result<Stored> {
-        let sha256 = hex(&Sha256::digest(&document.body));
-        let now = self.client.runtime.now().timestamp();
-        for seconds in (now..).take(COLLISIONS as usize) {
-            let stored = Stored {
-                source: source.to_owned(),
-                key: key(source, seconds)?,
-                size: document.body.len() as u64,
-                sha256: sha256.clone(),
+    /// Stores `document` under the first free second from now on: in one piece if it is shorter than a part.
+    pub async fn put(&self, source: &str, document: Document<'_>) -> Result<Stored> {
+        let Document { body, metadata, sha256: announced, .. } = document;
+        let Bucket { part_size, gzip, .. } = *self.bucket;
+        let mut parts = Parts::new(body, part_size, gzip);
+        parts.next().await?;
+        let read = parts.is_last().then(|| parts.read_so_far().1);
+        let sha256 = announced.as_deref().or(read.as_deref());
+        let mut seconds = self.client.runtime.now().timestamp();
+        for _ in 0..COLLISIONS {
+            let key = key(source, seconds)?;
+            let object = Object { source, key, seconds, sha256, metadata: &metadata, gzip };
+            let outcome = match parts.is_last() {
+                true => self.put_whole(&object, &mut parts).await?,
+                false => self.put_in_parts(&object, &mut parts).await?,
             };
-            let headers = self.headers(document, &stored, seconds)?;
-            match self.put_once(&stored, &headers, &document.body).await? {
-                Outcome::Written => return Ok(stored),
+            match outcome {
+                Outcome::Written(stored) => return Ok(stored),
                 Outcome::Taken => {
-                    self.client.log.info(&format!("{} is taken, trying the next second", stored.key))
+                    self.client.log.info(&format!("{} is taken, trying a later second", object.key));
                 }
             }
+            seconds += match parts.is_last() {
+                true => 1,
+                // Runs that yield to each other must not meet again.
+                false => 1 + (self.client.runtime.random() % 8) as i64,
+            };
         }
         let message =
             format!("the next {COLLISIONS} seconds of {source} are all taken in {}", self.bucket.name);
@@ -76,93 +92,113 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         Ok(ours.then_some(stored))
     }
 
-    async fn put_once(&self, stored: &Stored, headers: &HeaderMap, body: &[u8]) -> Result<Outcome> {
-        let url = self.url(&stored.key)?;
+    async fn put_whole(&self, object: &Object<'_>, parts: &mut Parts<'_>) -> Result<Outcome> {
+        let headers = object.headers(&self.run_id)?;
+        let stored = stored(object, parts)?;
+        let url = self.url(&object.key)?;
+        self.make(stored, Method::PUT, &url, headers, parts.next().await?).await
+    }
+
+    /// Sends the request that makes an object where there is none, until its outcome is known.
+    async fn make(
+        &self,
+        stored: Stored,
+        method: Method,
+        url: &Uri,
+        mut headers: HeaderMap,
+        body: &[u8],
+    ) -> Result<Outcome> {
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         let in_doubt = |doubt: bool| match doubt {
             true => drop(self.in_doubt.borrow_mut().insert(stored.source.clone(), stored.clone())),
             false => drop(self.in_doubt.borrow_mut().remove(&stored.source)),
         };
         let doubted = || self.in_doubt.borrow().contains_key(&stored.source);
-        self.client
-            .retry(async || {
-                let answer = self.send(Method::PUT, &url, headers.clone(), Some(body)).await;
-                let response = match answer {
-                    Ok(response) => response,
-                    Err(failed) => {
-                        in_doubt(doubted() || failed.error.kind == Kind::Network);
-                        return Err(failed);
-                    }
-                };
-                match response.status {
-                    status if status.is_success() => {
-                        in_doubt(false);
-                        Ok(Outcome::Written)
-                    }
-                    StatusCode::PRECONDITION_FAILED => {
-                        let ours = doubted() && self.holds_ours(&stored.key).await?;
-                        in_doubt(false);
-                        Ok(if ours { Outcome::Written } else { Outcome::Taken })
-                    }
-                    status => {
-                        in_doubt(doubted() || status.is_server_error());
-                        Err(self.refused(&response, &url))
-                    }
+        let send = async || {
+            let answer = self.send(&method, url, headers.clone(), Some(body)).await;
+            let response = match answer {
+                Ok(response) => response,
+                Err(failed) => {
+                    in_doubt(doubted() || failed.error.kind == Kind::Network);
+                    return Err(failed);
                 }
-            })
-            .await
+            };
+            let is_made = response.status.is_success() && !refusal::is_error(&response);
+            // An upload that was completed is gone, so completing it once more is a 404.
+            let may_be_made =
+                matches!(response.status, StatusCode::PRECONDITION_FAILED | StatusCode::NOT_FOUND);
+            if is_made || may_be_made && doubted() && self.holds_ours(&stored.key).await? {
+                in_doubt(false);
+                return Ok(Outcome::Written(stored.clone()));
+            }
+            in_doubt(match response.status {
+                StatusCode::PRECONDITION_FAILED => false,
+                status => doubted() || status.is_server_error() || status.is_success(),
+            });
+            match response.status {
+                StatusCode::PRECONDITION_FAILED => Ok(Outcome::Taken),
+                _ => Err(self.refused(&method, &response, url)),
+            }
+        };
+        self.client.retry(send).await
     }
 
     /// Whether the object at `key` was written by this run.
     async fn holds_ours(&self, key: &str) -> std::result::Result<bool, Failed> {
+        let object = self.head(key).await?;
+        Ok(object.is_some_and(|object| object.header("x-amz-meta-run-id") == Some(&self.run_id)))
+    }
+
+    /// What the store says of the object at `key`, where there is one.
+    async fn head(&self, key: &str) -> std::result::Result<Option<Response>, Failed> {
         let url = self.url(key)?;
-        let response = self.send(Method::HEAD, &url, HeaderMap::new(), None).await?;
+        let response = self.send(&Method::HEAD, &url, HeaderMap::new(), None).await?;
         match response.status {
-            status if status.is_success() => Ok(response.header("x-amz-meta-run-id") == Some(&self.run_id)),
-            StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(self.refused(&response, &url)),
+            status if status.is_success() => Ok(Some(response)),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refused(&Method::HEAD, &response, &url)),
         }
     }
 
     async fn send(
         &self,
-        method: Method,
+        method: &Method,
         url: &Uri,
         headers: HeaderMap,
         body: Option<&[u8]>,
     ) -> std::result::Result<Response, Failed> {
-        let mut request = Request { method, url: url.clone(), headers, body };
+        let mut request = Request { method: method.clone(), url: url.clone(), headers, body };
         sign::sign(&mut request, self.bucket, self.client.runtime.now())?;
         self.client.send(&request).await
     }
 
-    fn refused(&self, response: &Response, url: &Uri) -> Failed {
-        refusal::failed(response, url, self.bucket, self.client.runtime.now())
+    fn refused(&self, method: &Method, response: &Response, url: &Uri) -> Failed {
+        let mut failed = refusal::failed(method, response, url, self.bucket, self.client.runtime.now());
+        // The upload is lost: only the whole document, sent anew, can become an object.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+        if *method == Method::POST && response.status == StatusCode::CONFLICT {
+            failed.again = Again::Never;
+        }
+        failed
     }
 
+    /// The URL of a key, or of the bucket itself with a query.
     fn url(&self, key: &str) -> Result<Uri> {
         let url = format!("{}/{key}", self.bucket.url().to_string().trim_end_matches('/'));
         url.parse().map_err(|_| Error::usage(format!("{url} is no URL")))
     }
+}
 
-    fn headers(&self, document: &Document, stored: &Stored, seconds: i64) -> Result<HeaderMap> {
-        let always = [
-            ("source", stored.source.clone()),
-            ("ingest_time_utc", seconds.to_string()),
-            ("sha256", stored.sha256.clone()),
-            ("job-version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("run-id", self.run_id.clone()),
-        ];
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        for (name, value) in always.iter().chain(&document.metadata) {
-            let header = sign::header(&format!("x-amz-meta-{name}"), value).map_err(|e| {
-                Error::usage(format!("the metadata {name} {value:?} fits into no header: {e}"))
-            })?;
-            headers.extend([header]);
-        }
-        Ok(headers)
+/// What is to be reported of an object whose document was read to its end.
+///
+/// Fails where it is another document than the source announced.
+fn stored(object: &Object<'_>, parts: &Parts<'_>) -> Result<Stored> {
+    let (size, sha256) = parts.read_so_far();
+    if object.sha256.is_some_and(|announced| announced != sha256) {
+        let message = format!("{}: the document changed while it was read", object.source);
+        return Err(Error::new(Kind::Unavailable(StatusCode::CONFLICT.as_u16()), message));
     }
+    Ok(Stored { source: object.source.to_owned(), key: object.key.clone(), size, sha256 })
 }
 
 /// `raw/<YYYY-MM-DD>/<source>/<unix seconds>.json`, the date in UTC.
@@ -170,10 +206,6 @@ fn key(source: &str, seconds: i64) -> Result<String> {
     let time = DateTime::from_timestamp(seconds, 0)
         .ok_or_else(|| Error::new(Kind::ClockSkew, "this machine's clock is not in any year; set it"))?;
     Ok(format!("raw/{}/{source}/{seconds}.json", time.format("%Y-%m-%d")))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use f1_ingest_component::client::Client;
-use f1_ingest_component::document::Document;
 use f1_ingest_component::error::{Error, Kind};
 use f1_ingest_component::fastf1;
 use f1_ingest_component::options::{Command, Job, parse};
 use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::schedule::session_asked_for;
+use futures_util::TryStreamExt;
 use http::{HeaderMap, StatusCode};
 
 const SCHEDULE: &str = "https://schedule.example/";
@@ -27,6 +28,14 @@ struct Upstreams {
     now: DateTime<Utc>,
 }
 
+/// A document that was read to its end.
+#[derive(Debug)]
+struct Fetched {
+    body: Vec<u8>,
+    metadata: Vec<(&'static str, String)>,
+    warnings: Vec<String>,
+}
+
 impl Upstreams {
     fn new(now: &str, answers: &[(&str, &str, u16, &str)]) -> Upstreams {
         let answer = |(base, path, status, body): &(&str, &str, u16, &str)| {
@@ -36,13 +45,19 @@ impl Upstreams {
         Upstreams { answers: answers.iter().map(answer).collect(), asked: RefCell::default(), now }
     }
 
-    fn fetch(&self, arguments: &[&str]) -> Result<Document, Error> {
+    fn fetch(&self, arguments: &[&str]) -> Result<Fetched, Error> {
         self.fetch_with(arguments, Some("secret"))
     }
 
-    fn fetch_with(&self, arguments: &[&str], token: Option<&str>) -> Result<Document, Error> {
+    fn fetch_with(&self, arguments: &[&str], token: Option<&str>) -> Result<Fetched, Error> {
         let job = job(arguments, token);
-        pollster::block_on(fastf1::fetch(&Client::new(self, &job), &job))
+        pollster::block_on(async {
+            let client = Client::new(self, &job);
+            let session = session_asked_for(&client, &job).await?;
+            let document = fastf1::load(&client, &job, &session).await?.tables()?;
+            let body = document.body.try_concat().await?;
+            Ok(Fetched { body, metadata: document.metadata, warnings: document.warnings.take() })
+        })
     }
 
     fn asked(&self, base: &str) -> Vec<String> {

@@ -108,6 +108,8 @@ fn a_put_has_the_signature_that_aws_documents() {
         region: "us-east-1".into(),
         endpoint: None,
         credentials: Some(Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "test")),
+        part_size: 8 << 20,
+        gzip: false,
     };
     let mut request = Request {
         method: Method::PUT,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, Parser, ValueEnum};
 use f1_ingest_component::error::{Error, Result};
-use f1_ingest_component::options::{OPTIONS, help as job_help};
+use f1_ingest_component::options::{OPTIONS, help as job_help, size};
 
 use crate::schedule::Schedule;
 
@@ -146,19 +146,6 @@ fn split(command: &Command, arguments: Vec<String>) -> (Vec<String>, Vec<String>
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (1..=7 * 24 * 3600).contains(seconds));
     seconds.map(Duration::from_secs).ok_or("a whole number of seconds, at least 1 and at most a week".into())
-}
-
-/// A size in bytes: a number of MiB, or a number with `KiB`, `MiB` or `GiB`.
-fn size(text: &str) -> std::result::Result<usize, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let shift = match text[digits.len()..].trim().to_ascii_lowercase().as_str() {
-        "kib" | "k" => 10,
-        "" | "mib" | "m" => 20,
-        "gib" | "g" => 30,
-        _ => return Err("a number of MiB, or a number with KiB, MiB or GiB".into()),
-    };
-    let number: usize = digits.parse().map_err(|_| "a number of MiB, or a number with KiB, MiB or GiB")?;
-    number.checked_mul(1 << shift).filter(|size| *size > 0).ok_or("too small or too large".into())
 }
 
 #[cfg(test)]

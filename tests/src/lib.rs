@@ -6,6 +6,7 @@ pub mod compare;
 pub mod golden;
 pub mod ours;
 pub mod python;
+pub mod restore;
 pub mod server;
 pub mod shared;
 pub mod store;

@@ -3,9 +3,9 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 
 use chrono::{DateTime, Utc};
-use http::Uri;
-use quick_xml::events::Event;
+use http::{Method, Uri};
 
+use super::xml::elements;
 use crate::error::{Error, Kind};
 use crate::options::Bucket;
 use crate::retry::{Again, Failed, retry_after};
@@ -28,6 +28,9 @@ const CODES: &[(&str, Kind, bool, &str)] = &[
     ("ConditionalRequestConflict", Kind::Unavailable(409), true, "another run is writing the same key"),
     ("OperationAborted", Kind::Unavailable(409), true, "another operation is under way on the bucket"),
     ("RequestTimeout", Kind::Network, true, "the upload stalled: check the network"),
+    ("NoSuchUpload", Kind::Unavailable(404), false, "another run of this source took over; try again"),
+    ("InternalError", Kind::Unavailable(500), true, "try again later"),
+    ("NotImplemented", Kind::StoreRefused, false, "the store cannot do this"),
     ("SlowDown", Kind::Unavailable(503), true, "the store asks for fewer requests"),
 ];
 
@@ -40,7 +43,13 @@ struct Body {
 }
 
 /// Makes an error of a response that is neither a success nor a failed precondition.
-pub fn failed(response: &Response, url: &Uri, bucket: &Bucket, now: DateTime<Utc>) -> Failed {
+pub fn failed(
+    method: &Method,
+    response: &Response,
+    url: &Uri,
+    bucket: &Bucket,
+    now: DateTime<Utc>,
+) -> Failed {
     let status = response.status.as_u16();
     let body = parse(&response.body);
     let code = match (body.code.as_str(), status) {
@@ -57,7 +66,7 @@ pub fn failed(response: &Response, url: &Uri, bucket: &Bucket, now: DateTime<Utc
         None => (Kind::StoreRefused, false, "see the store's documentation of this error"),
     };
     let mut message =
-        format!("PUT {url} was refused: {code} {}(HTTP {status}); {remedy}", sentence(&body.message));
+        format!("{method} {url} was refused: {code} {}(HTTP {status}); {remedy}", sentence(&body.message));
     let region = response.header("x-amz-bucket-region").unwrap_or(&body.region);
     if !region.is_empty() && region != bucket.region {
         message.push_str(&format!("; the bucket's region is {region}, not {}", bucket.region));
@@ -95,28 +104,21 @@ fn sentence(message: &str) -> String {
 /// Reads `<Error><Code>..</Code><Message>..</Message><Region>..</Region></Error>`; what is missing is empty.
 fn parse(xml: &[u8]) -> Body {
     let mut body = Body::default();
-    let mut reader = quick_xml::Reader::from_reader(xml);
-    let mut element = String::new();
-    let mut buffer = Vec::new();
-    while let Ok(event) = reader.read_event_into(&mut buffer) {
-        match event {
-            Event::Start(start) => element = start.local_name().as_ref().to_owned(),
-            Event::End(_) => element.clear(),
-            Event::Text(text) => {
-                let field = match element.as_str() {
-                    "Code" => &mut body.code,
-                    "Message" => &mut body.message,
-                    "Region" => &mut body.region,
-                    _ => continue,
-                };
-                field.push_str(&text);
-            }
-            Event::Eof => break,
+    for (element, text) in elements(xml) {
+        match element.as_str() {
+            "Code" => body.code = text,
+            "Message" => body.message = text,
+            "Region" => body.region = text,
             _ => {}
         }
-        buffer.clear();
     }
     body
+}
+
+/// Whether a body is an `<Error>`. Some of S3's answers begin before the work is done, so that their status is a
+/// 200 whatever comes of it.
+pub fn is_error(response: &Response) -> bool {
+    elements(&response.body).first().is_some_and(|(root, _)| root == "Error")
 }
 
 #[cfg(test)]

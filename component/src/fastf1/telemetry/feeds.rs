@@ -3,12 +3,9 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use serde::de::{IgnoredAny, MapAccess};
-
-use crate::fastf1::python;
 use crate::fastf1::table::{Cell, Row};
 use crate::fastf1::time::{Timedelta, Timestamp};
-use crate::fastf1::value::{Conversion, Fields, Keyed, Leaf, Object};
+use crate::fastf1::value::{Node, Value};
 
 /// `CarData.z`: engine speed (1/min), speed (km/h), gear, throttle (%), brake, DRS.
 pub struct Car;
@@ -18,9 +15,6 @@ pub struct Position;
 
 /// The channels of one sample, as many as the feed has.
 pub type Channels = [i64; 6];
-
-/// One channel as it came: missing, no number, or a number.
-type Channel = Option<Result<i64, Conversion>>;
 
 /// Why FastF1 takes no sample from what a message says of a car.
 pub enum Flaw {
@@ -38,11 +32,8 @@ pub trait Feed: Sized {
     const DATE: &'static str;
     const CARS: &'static str;
 
-    /// What a moment holds of one car.
-    type Entry<'a>: Fields<'a>;
-
-    /// Reads one sample; texts go to `texts`.
-    fn channels(entry: &Self::Entry<'_>, texts: &mut Texts) -> Result<Channels, Flaw>;
+    /// Reads one sample of what a moment holds of one car, an object; texts go to `texts`.
+    fn channels(entry: Value, texts: &mut Texts) -> Result<Channels, Flaw>;
 
     /// The index of the channel that is a text.
     const STATUS: Option<usize>;
@@ -71,121 +62,23 @@ impl Texts {
     }
 }
 
-/// One record.
-pub struct Record<'a, F: Feed> {
-    pub moments: Option<Keyed<'a, Object<'a, Moment<'a, F>>>>,
-}
-
-/// What a record says of one moment.
-pub struct Moment<'a, F: Feed> {
-    pub date: Option<Leaf<'a>>,
-    pub cars: Option<Keyed<'a, Object<'a, F::Entry<'a>>>>,
-}
-
-impl<F: Feed> Default for Record<'_, F> {
-    fn default() -> Self {
-        Record { moments: None }
-    }
-}
-
-impl<F: Feed> Default for Moment<'_, F> {
-    fn default() -> Self {
-        Moment { date: None, cars: None }
-    }
-}
-
-impl<'a, F: Feed> Fields<'a> for Record<'a, F> {
-    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        if key == F::MOMENTS {
-            self.moments = Some(map.next_value()?);
-        } else {
-            map.next_value::<IgnoredAny>()?;
-        }
-        Ok(())
-    }
-}
-
-impl<'a, F: Feed> Fields<'a> for Moment<'a, F> {
-    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        if key == F::DATE {
-            self.date = Some(map.next_value()?);
-        } else if key == F::CARS {
-            self.cars = Some(map.next_value()?);
-        } else {
-            map.next_value::<IgnoredAny>()?;
-        }
-        Ok(())
-    }
-}
-
-/// `{"Channels": {"0": ...}}`
-#[derive(Default)]
-pub struct CarEntry<'a> {
-    channels: Option<Object<'a, CarChannels>>,
-}
-
-#[derive(Default)]
-struct CarChannels([Channel; 6]);
-
-impl CarChannels {
-    /// RPM, Speed, nGear, Throttle, Brake, DRS.
-    const KEYS: [&'static str; 6] = ["0", "2", "3", "4", "5", "45"];
-}
-
-impl<'a> Fields<'a> for CarEntry<'a> {
-    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Channels" => self.channels = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
-    }
-}
-
-impl<'a> Fields<'a> for CarChannels {
-    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match Self::KEYS.iter().zip(&mut self.0).find(|(known, _)| **known == key) {
-            Some((_, channel)) => *channel = read_channel(map)?,
-            None => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
-    }
-}
-
 impl Feed for Car {
     const MOMENTS: &'static str = "Entries";
     const DATE: &'static str = "Utc";
     const CARS: &'static str = "Cars";
     const STATUS: Option<usize> = None;
     const SOURCE: &'static str = "car";
-    type Entry<'a> = CarEntry<'a>;
 
-    fn channels(entry: &CarEntry, _: &mut Texts) -> Result<Channels, Flaw> {
-        let channels = entry.channels.as_ref().ok_or(Flaw::Missing)?;
-        let [rpm, speed, gear, throttle, brake, drs] = channels.get().ok_or(Flaw::Shape)?.0;
-        // The cars of 2026 have no DRS.
-        numbers([rpm, speed, gear, throttle, brake, drs.or(Some(Ok(0)))])
-    }
-}
-
-#[derive(Default)]
-pub struct PositionEntry<'a> {
-    x: Channel,
-    y: Channel,
-    z: Channel,
-    status: Option<Leaf<'a>>,
-}
-
-impl<'a> Fields<'a> for PositionEntry<'a> {
-    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "X" => self.x = read_channel(map)?,
-            "Y" => self.y = read_channel(map)?,
-            "Z" => self.z = read_channel(map)?,
-            "Status" => self.status = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
+    fn channels(entry: Value, _: &mut Texts) -> Result<Channels, Flaw> {
+        let channels = entry.get("Channels").ok_or(Flaw::Missing)?;
+        if !channels.is_object() {
+            return Err(Flaw::Shape);
         }
-        Ok(())
+        let [rpm, speed, gear, throttle, brake, drs] = channels.get_all(["0", "2", "3", "4", "5", "45"]);
+        let [rpm, speed, gear, throttle, brake] = numbers([rpm, speed, gear, throttle, brake])?;
+        // The cars of 2026 have no DRS.
+        let drs = drs.map_or(Ok(0), Value::int).map_err(|_| Flaw::Value)?;
+        Ok([rpm, speed, gear, throttle, brake, drs])
     }
 }
 
@@ -195,11 +88,11 @@ impl Feed for Position {
     const CARS: &'static str = "Entries";
     const STATUS: Option<usize> = Some(3);
     const SOURCE: &'static str = "pos";
-    type Entry<'a> = PositionEntry<'a>;
 
-    fn channels(entry: &PositionEntry, texts: &mut Texts) -> Result<Channels, Flaw> {
-        let [x, y, z] = numbers([entry.x, entry.y, entry.z])?;
-        let status = match &entry.status {
+    fn channels(entry: Value, texts: &mut Texts) -> Result<Channels, Flaw> {
+        let [x, y, z, status] = entry.get_all(["X", "Y", "Z", "Status"]);
+        let [x, y, z] = numbers([x, y, z])?;
+        let status = match status {
             None => None,
             Some(status) => status_text(status)?,
         };
@@ -207,18 +100,14 @@ impl Feed for Position {
     }
 }
 
-/// Reads a value as numpy's `astype("int64")` does: texts of numbers too, fractions cut.
-fn read_channel<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Channel, A::Error> {
-    Ok(Some(map.next_value::<Leaf>()?.int()))
-}
-
-fn numbers<const N: usize>(channels: [Channel; N]) -> Result<[i64; N], Flaw> {
+/// Channels as numpy's `astype("int64")` reads them: texts of numbers too, fractions cut.
+fn numbers<const N: usize>(channels: [Option<Value>; N]) -> Result<[i64; N], Flaw> {
     let mut numbers = [0; N];
-    if channels.contains(&None) {
+    if channels.iter().any(Option::is_none) {
         return Err(Flaw::Missing);
     }
     for (number, channel) in numbers.iter_mut().zip(channels.into_iter().flatten()) {
-        *number = channel.map_err(|_| Flaw::Value)?;
+        *number = channel.int().map_err(|_| Flaw::Value)?;
     }
     Ok(numbers)
 }
@@ -227,16 +116,11 @@ const ON_TRACK: &str = "OnTrack";
 pub const OFF_TRACK: &str = "OffTrack";
 
 /// `Status` as a text. Before 2019 it was a number: 0 was on the track.
-fn status_text<'a>(status: &'a Leaf) -> Result<Option<Cow<'a, str>>, Flaw> {
-    let text = match status {
-        Leaf::Null => return Ok(None),
-        Leaf::Bool(true) => "True".into(),
-        Leaf::Bool(false) => "False".into(),
-        Leaf::Int(number) => number.to_string().into(),
-        Leaf::Float(number) => python::float_text(*number).into(),
-        Leaf::Text(text) => Cow::Borrowed(&**text),
-        Leaf::List { .. } | Leaf::Object { .. } => return Err(Flaw::Value),
-    };
+fn status_text<'j>(status: Value<'j, '_>) -> Result<Option<Cow<'j, str>>, Flaw> {
+    if matches!(status.node(), Node::List(_) | Node::Object(_)) {
+        return Err(Flaw::Value);
+    }
+    let Some(text) = status.python_text() else { return Ok(None) };
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(Some(text));
     }

@@ -3,14 +3,15 @@
 use std::marker::PhantomData;
 
 use super::align::{NO_DATE, outer_merge};
-use super::feeds::{Channels, Feed, Flaw, OFF_TRACK, Record, Sample, Texts};
+use super::feeds::{Channels, Feed, Flaw, OFF_TRACK, Sample, Texts};
 use super::packed::Packed;
 use super::record::Unpacker;
 use super::zero::{Offsets, reference};
+use crate::download::Sink;
 use crate::fastf1::feed::{Count, Unusable, split_timestamp};
 use crate::fastf1::lines::Lines;
 use crate::fastf1::time::{Timedelta, Timestamp};
-use crate::fastf1::value::{Keyed, Object};
+use crate::fastf1::value::{Json, Value};
 
 /// What a reader keeps of a feed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,13 +93,22 @@ impl<F: Feed> Reader<F> {
     }
 }
 
+impl<F: Feed> Sink for Reader<F> {
+    fn begin(&mut self) {
+        *self = Reader::new(self.samples.keep);
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        Reader::push(self, chunk);
+    }
+}
+
 impl<F: Feed> Samples<F> {
     fn read(&mut self, unpacker: &mut Unpacker, line: &str) {
         let (timestamp, record) = split_timestamp(line);
         self.count.messages += 1;
         let read = unpacker.unpack(record).and_then(|json| {
-            let record = serde_json::from_str::<Object<Record<F>>>(json).ok()?;
-            self.record(Timedelta::parse(timestamp), record.get()?)
+            self.record(Timedelta::parse(timestamp), Json::default().read(json)?)
         });
         if read.is_none() {
             self.count.undecodable += 1;
@@ -106,21 +116,22 @@ impl<F: Feed> Samples<F> {
     }
 
     /// None where a value is missing or not of the shape that FastF1 expects. What came before it stays.
-    fn record(&mut self, time: Option<Timedelta>, record: &Record<F>) -> Option<()> {
-        let Keyed::List(moments) = record.moments.as_ref()? else { return None };
-        for moment in moments {
-            let moment = moment.get()?;
-            let date = moment.date.as_ref()?.text().and_then(Timestamp::parse);
+    fn record(&mut self, time: Option<Timedelta>, record: Value) -> Option<()> {
+        let moments = record.get(F::MOMENTS).filter(|moments| moments.is_list())?;
+        for moment in moments.items() {
+            let date = moment.get(F::DATE)?.text().and_then(Timestamp::parse);
             // pandas counts in nanoseconds, and wraps around for dates that it has none for, as year 1.
             let date = date.map_or(NO_DATE, |date| date.0.wrapping_mul(1000));
-            let cars = match moment.cars.as_ref()? {
-                Keyed::Object(cars) => cars,
-                Keyed::List(cars) if cars.is_empty() => continue,
-                _ => return None,
-            };
-            for (at, (number, entry)) in cars.iter().enumerate() {
+            let cars = moment.get(F::CARS)?;
+            if !cars.is_object() && (!cars.is_list() || cars.is_truthy()) {
+                return None;
+            }
+            for (at, (number, entry)) in cars.distinct_entries().enumerate() {
                 let driver = self.driver(number, at);
-                match F::channels(entry.get()?, &mut self.texts) {
+                if !entry.is_object() {
+                    return None;
+                }
+                match F::channels(entry, &mut self.texts) {
                     Ok(channels) => self.add(driver, date, time, channels),
                     Err(Flaw::Missing) => {}
                     Err(Flaw::Shape) => return None,

@@ -1,7 +1,7 @@
 //! Aligns the drivers' clocks by the gaps to the leader (FastF1's `_align_laps`).
 
-use super::super::feed::Unusable;
-use super::super::time::Timedelta;
+use crate::feed::Unusable;
+use crate::time::Timedelta;
 use super::{DriverTiming, Gap, ToLeader};
 
 /// Shifts the ends of each driver's laps so that the differences between drivers are the gaps that the feed

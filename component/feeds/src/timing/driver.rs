@@ -1,8 +1,8 @@
 //! The laps of one driver (FastF1's `_laps_data_driver`): which message belongs to which lap, and which of
 //! several clocks saw a lap's end first.
 
-use super::super::feed::Unusable;
-use super::super::time::Timedelta;
+use crate::feed::Unusable;
+use crate::time::Timedelta;
 use super::update::{InPit, Update};
 use super::{Reading, TimedLap};
 

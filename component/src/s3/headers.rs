@@ -1,0 +1,46 @@
+//! What the request that begins an object says about it: type, encoding and metadata.
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::sign;
+use crate::error::{Error, Result};
+
+/// An object that is about to be made.
+pub struct Object<'a> {
+    pub source: &'a str,
+    pub key: String,
+    /// The time in the key, in unix seconds.
+    pub seconds: i64,
+    /// Of the document, where it is known by now: the metadata of an object in parts is sent ahead of them.
+    pub sha256: Option<&'a str>,
+    /// What the source adds: name and value.
+    pub metadata: &'a [(&'static str, String)],
+    pub gzip: bool,
+}
+
+impl Object<'_> {
+    /// The headers of a PutObject or CreateMultipartUpload. `run_id` tells this run's objects from others'.
+    ///
+    /// Fails where a value fits into no header.
+    pub fn headers(&self, run_id: &str) -> Result<HeaderMap> {
+        let always = [
+            ("source", self.source.to_owned()),
+            ("ingest_time_utc", self.seconds.to_string()),
+            ("job-version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("run-id", run_id.to_owned()),
+        ];
+        let sha256 = self.sha256.map(|sha256| ("sha256", sha256.to_owned()));
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        for (name, value) in always.iter().chain(&sha256).chain(self.metadata) {
+            let header = sign::header(&format!("x-amz-meta-{name}"), value).map_err(|e| {
+                Error::usage(format!("the metadata {name} {value:?} fits into no header: {e}"))
+            })?;
+            headers.extend([header]);
+        }
+        Ok(headers)
+    }
+}

@@ -1,0 +1,284 @@
+//! A document sent part by part while it is read: the object appears whole, at the end, or not at all.
+//!
+//! CreateMultipartUpload, UploadPart, CompleteMultipartUpload if the key is still free; whatever fails between
+//! is aborted, because the store keeps and bills parts until then.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
+//!
+//! **What a killed run left** is cleared away by the next run of the same source that sends in parts: once, when
+//! its own upload is open, it aborts every other open upload of that source. Nothing in a listing tells a
+//! dead run's upload from a live one's, and an age that is safe to wait for would leave parts lying until then. So
+//! the later run takes over, and a live run that lost its upload to it is told so by the store (NoSuchUpload) and
+//! makes the document anew in its next attempt; since every run takes over once and not in each attempt, two runs
+//! cannot keep ending each other. Uploads of other sources are left alone until they are older than any run may
+//! be. A store or credentials that do not list uploads cost this cleaning, with a warning, and nothing else.
+//!
+//! **A key that is taken.** A document is sent while it is read and cannot be sent again under another key: the
+//! key is looked at before the upload begins, and of two runs with open uploads of one key the later one takes a
+//! later second. Where a key is lost all the same (412 or 409 at the end), the job's next attempt has the source
+//! make the document again.
+//!
+//! **`sha256`** in the metadata is sent ahead of the parts: it is there where the source knew it
+//! ([`Document::sha256`](crate::document::Document)). A reader that compares objects needs to hash one without.
+
+use chrono::TimeDelta;
+use http::header::{ETAG, HeaderMap};
+use http::{Method, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::headers::Object;
+use super::parts::Parts;
+use super::xml::elements;
+use super::{Outcome, Store, stored};
+use crate::error::{Error, Kind, Result};
+use crate::retry::Failed;
+use crate::runtime::{Clock, Response, Transport};
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+const MOST_PARTS: usize = 10_000;
+
+/// The host lets no run be longer.
+const LONGEST_RUN: TimeDelta = TimeDelta::days(7);
+
+/// Everything in a query but what RFC 3986 calls unreserved.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// An upload that was begun and neither completed nor aborted.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Upload {
+    key: String,
+    id: String,
+    /// When, as the store writes it: an RFC 3339 instant in UTC. Empty for our own.
+    initiated: String,
+}
+
+impl<R: Transport + Clock> Store<'_, R> {
+    /// Sends what is left of a document. `Taken` comes before any of it was sent.
+    pub(super) async fn put_in_parts(&self, object: &Object<'_>, parts: &mut Parts<'_>) -> Result<Outcome> {
+        if let Ok(Some(_)) = self.head(&object.key).await {
+            return Ok(Outcome::Taken);
+        }
+        let upload = Upload { key: object.key.clone(), id: self.begin(object).await?, ..Upload::default() };
+        let outcome = match self.take_over(&upload, object.source).await {
+            true => self.send_all(&upload, object, parts).await,
+            false => Ok(Outcome::Taken),
+        };
+        if !matches!(outcome, Ok(Outcome::Written(_))) {
+            self.abort(&upload).await;
+        }
+        outcome
+    }
+
+    async fn begin(&self, object: &Object<'_>) -> Result<String> {
+        let url = self.url(&format!("{}?uploads=", object.key))?;
+        let headers = object.headers(&self.run_id)?;
+        let response = self.request(Method::POST, &url, headers, Some(&[])).await?;
+        let id = elements(&response.body).into_iter().find(|(name, _)| name == "UploadId");
+        id.map(|(_, id)| id).ok_or_else(|| unusable(&url, "has no UploadId"))
+    }
+
+    async fn send_all(&self, upload: &Upload, object: &Object<'_>, parts: &mut Parts<'_>) -> Result<Outcome> {
+        let mut list = String::new();
+        for number in 1.. {
+            let part = parts.next().await?;
+            if part.is_empty() {
+                break;
+            }
+            if number > MOST_PARTS {
+                let most = part.len() * MOST_PARTS;
+                let message = format!(
+                    "{}: S3 takes {MOST_PARTS} parts, which hold {most} bytes; raise --part-size",
+                    object.source
+                );
+                return Err(Error::new(Kind::StoreRefused, message));
+            }
+            let url = self.upload_url(upload, &format!("partNumber={number}&"))?;
+            let response = self.request(Method::PUT, &url, HeaderMap::new(), Some(part)).await?;
+            let etag = response.header(ETAG.as_str()).ok_or_else(|| unusable(&url, "has no ETag"))?;
+            list.push_str(&format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"));
+            parts.sent();
+        }
+        let stored = stored(object, parts)?;
+        let url = self.upload_url(upload, "")?;
+        let xmlns = "http://s3.amazonaws.com/doc/2006-03-01/";
+        let body = format!(r#"<CompleteMultipartUpload xmlns="{xmlns}">{list}</CompleteMultipartUpload>"#);
+        match self.make(stored, Method::POST, &url, HeaderMap::new(), body.as_bytes()).await? {
+            Outcome::Taken => {
+                let message = format!("{} was taken while {url} was under way; try again", object.key);
+                Err(Error::new(Kind::Unavailable(412), message))
+            }
+            written => Ok(written),
+        }
+    }
+
+    /// Ends an upload. That it cannot be ended is no reason to fail: the next run tries again.
+    async fn abort(&self, upload: &Upload) {
+        let url = match self.upload_url(upload, "") {
+            Ok(url) => url,
+            Err(error) => return self.client.log.warn(&error.message),
+        };
+        match self.request(Method::DELETE, &url, HeaderMap::new(), Some(&[])).await {
+            // NoSuchUpload: somebody else ended it.
+            Err(error) if error.kind != Kind::Unavailable(404) => {
+                self.client.log.warn(&format!("{error}; parts of {} may stay and be billed", upload.key));
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends what earlier runs left open. Whether `mine` is now the only upload of its key.
+    async fn take_over(&self, mine: &Upload, source: &str) -> bool {
+        let open = match self.open_uploads().await {
+            Ok(open) => open,
+            Err(error) => {
+                let consequence = "uploads that a killed run left are not ended: \
+                                   allow s3:ListBucketMultipartUploads, or give the bucket a lifecycle rule";
+                self.client.log.warn(&format!("{error}; {consequence}"));
+                return true;
+            }
+        };
+        let is_first = self.taken_over.borrow_mut().insert(source.to_owned());
+        let oldest = (self.client.runtime.now() - LONGEST_RUN).format("%Y-%m-%dT%H:%M:%S").to_string();
+        let mut is_alone = true;
+        for other in open.iter().filter(|other| other.id != mine.id) {
+            let Some(their_source) = source_of(&other.key) else { continue };
+            if is_first && their_source == source || other.initiated < oldest {
+                self.client.log.warn(&format!("ending an upload of {} that another run left", other.key));
+                self.abort(other).await;
+            } else if other.key == mine.key {
+                is_alone = false;
+            }
+        }
+        is_alone
+    }
+
+    async fn open_uploads(&self) -> Result<Vec<Upload>> {
+        let mut open = Vec::new();
+        let mut from = String::new();
+        loop {
+            let url = self.url(&format!("?uploads=&prefix=raw%2F{from}"))?;
+            let response = self.request(Method::GET, &url, HeaderMap::new(), None).await?;
+            let page = Page::parse(&response.body);
+            open.extend(page.uploads);
+            let Some((key, id)) = page.next else { return Ok(open) };
+            from = format!("&key-marker={}&upload-id-marker={}", encoded(&key), encoded(&id));
+        }
+    }
+
+    /// Sends a request that makes no object, again where that may help; every status but 2xx is an error.
+    async fn request(
+        &self,
+        method: Method,
+        url: &Uri,
+        headers: HeaderMap,
+        body: Option<&[u8]>,
+    ) -> Result<Response> {
+        self.client
+            .retry(async || {
+                let response = self.send(&method, url, headers.clone(), body).await?;
+                match response.status.is_success() {
+                    true => Ok(response),
+                    false => Err::<_, Failed>(self.refused(&method, &response, url)),
+                }
+            })
+            .await
+    }
+
+    fn upload_url(&self, upload: &Upload, query: &str) -> Result<Uri> {
+        self.url(&format!("{}?{query}uploadId={}", upload.key, encoded(&upload.id)))
+    }
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string()
+}
+
+fn unusable(url: &Uri, why: &str) -> Error {
+    Error::new(Kind::StoreRefused, format!("the answer to {url} {why}; is this an S3 store?"))
+}
+
+/// The source in a key of ours, `raw/<YYYY-MM-DD>/<source>/<unix seconds>.json`; none in anybody else's.
+fn source_of(key: &str) -> Option<&str> {
+    let (date, rest) = key.strip_prefix("raw/")?.split_once('/')?;
+    let (source, name) = rest.rsplit_once('/')?;
+    let seconds = name.strip_suffix(".json")?;
+    let is_ours = date.len() == "YYYY-MM-DD".len()
+        && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+        && !seconds.is_empty()
+        && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    is_ours.then_some(source)
+}
+
+/// One answer to ListMultipartUploads.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Page {
+    uploads: Vec<Upload>,
+    /// Where the next page begins, if there is one: a key and an upload's id.
+    next: Option<(String, String)>,
+}
+
+impl Page {
+    fn parse(xml: &[u8]) -> Page {
+        let mut page = Page::default();
+        let (mut is_cut, mut next) = (false, <(String, String)>::default());
+        for (element, text) in elements(xml) {
+            match (element.as_str(), page.uploads.last_mut()) {
+                ("Upload", _) => page.uploads.push(Upload::default()),
+                ("Key", Some(upload)) => upload.key = text,
+                ("UploadId", Some(upload)) => upload.id = text,
+                ("Initiated", Some(upload)) => upload.initiated = text,
+                ("IsTruncated", _) => is_cut = text == "true",
+                ("NextKeyMarker", _) => next.0 = text,
+                ("NextUploadIdMarker", _) => next.1 = text,
+                _ => {}
+            }
+        }
+        // A store that says "more" and not where would be asked for ever.
+        page.next = Some(next).filter(|(key, _)| is_cut && !key.is_empty());
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_ours_has_a_source() {
+        assert_eq!(source_of("raw/2026-11-24/mock/1795521600.json"), Some("mock"));
+        assert_eq!(
+            source_of("raw/2026-11-24/telemetry/2024/05/R/1795521600.json"),
+            Some("telemetry/2024/05/R")
+        );
+        for key in [
+            "raw/2026-11-24/mock/latest.json",
+            "raw/2026-11-24/mock/.json",
+            "raw/2026-11-24/1795521600.json",
+            "raw/by-season/mock/1795521600.json",
+            "raw/2026-11-24/mock/1795521600.parquet",
+            "curated/2026-11-24/mock/1795521600.json",
+        ] {
+            assert_eq!(source_of(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_uploads_and_says_where_the_next_one_begins() {
+        // The fields of an upload in another order than AWS's, as another store sends them.
+        let xml = b"<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><KeyMarker>raw/</KeyMarker>
+            <NextKeyMarker>raw/b&amp;c</NextKeyMarker><NextUploadIdMarker>2</NextUploadIdMarker>
+            <Upload><Key>raw/a</Key><UploadId>1</UploadId><Initiator><ID>x</ID></Initiator>
+            <Initiated>2026-11-24T00:00:00.000Z</Initiated></Upload>
+            <Upload><Initiated>2026-11-25T00:00:00.000Z</Initiated><UploadId>2</UploadId><Key>raw/b&amp;c</Key></Upload>
+            </ListMultipartUploadsResult>";
+        let upload = |key: &str, id: &str, day: u8| Upload {
+            key: key.into(),
+            id: id.into(),
+            initiated: format!("2026-11-{day}T00:00:00.000Z"),
+        };
+        let page = Page::parse(xml);
+        assert_eq!(page.uploads, [upload("raw/a", "1", 24), upload("raw/b&c", "2", 25)]);
+        assert_eq!(page.next, Some(("raw/b&c".into(), "2".into())));
+        assert_eq!(Page::parse(b"<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>").next, None);
+    }
+}

@@ -1,0 +1,172 @@
+//! A document cut into the parts that it is sent in; about one of them is in memory at a time.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+
+use crate::document::Body;
+use crate::error::{Error, Kind, Result};
+
+/// How much of a piece is compressed at once.
+const CHUNK: usize = 64 << 10;
+
+/// The bytes of a document as they are sent, part by part.
+pub struct Parts<'a> {
+    body: Body<'a>,
+    ended: bool,
+    /// Bytes that a part has; the last one has what is left.
+    part_size: usize,
+    /// What is to be sent and was not taken yet.
+    buffer: Vec<u8>,
+    gzip: Option<GzEncoder<Vec<u8>>>,
+    sha256: Sha256,
+    /// Bytes of the document that were read, before compression.
+    read: u64,
+}
+
+impl<'a> Parts<'a> {
+    pub fn new(body: Body<'a>, part_size: usize, gzip: bool) -> Self {
+        Parts {
+            body,
+            ended: false,
+            part_size,
+            buffer: Vec::new(),
+            gzip: gzip.then(|| GzEncoder::new(Vec::new(), Compression::default())),
+            sha256: Sha256::new(),
+            read: 0,
+        }
+    }
+
+    /// The next part, read as far as it was not yet; empty at the end of the document.
+    pub async fn next(&mut self) -> Result<&[u8]> {
+        while self.buffer.len() < self.part_size && !self.ended {
+            match self.body.next().await {
+                Some(piece) => self.add(&piece?).map_err(not_compressed)?,
+                None => self.end().map_err(not_compressed)?,
+            }
+        }
+        Ok(&self.buffer[..self.part_size.min(self.buffer.len())])
+    }
+
+    /// Makes way for the part after the one that [`Parts::next`] gave.
+    pub fn sent(&mut self) {
+        self.buffer.drain(..self.part_size.min(self.buffer.len()));
+    }
+
+    /// Whether everything that is left fits into less than a part.
+    pub fn is_last(&self) -> bool {
+        self.ended && self.buffer.len() < self.part_size
+    }
+
+    /// Bytes of the document that were read so far, and their SHA-256 in lower-case hex. Both are of the document as
+    /// it is restored: before compression.
+    pub fn read_so_far(&self) -> (u64, String) {
+        (self.read, hex(&self.sha256.clone().finalize()))
+    }
+
+    fn add(&mut self, piece: &[u8]) -> std::io::Result<()> {
+        self.sha256.update(piece);
+        self.read += piece.len() as u64;
+        match &mut self.gzip {
+            None => append(&mut self.buffer, piece, self.part_size),
+            Some(encoder) => {
+                for chunk in piece.chunks(CHUNK) {
+                    encoder.write_all(chunk)?;
+                    append(&mut self.buffer, encoder.get_ref(), self.part_size);
+                    encoder.get_mut().clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> std::io::Result<()> {
+        self.ended = true;
+        if let Some(encoder) = self.gzip.take() {
+            append(&mut self.buffer, &encoder.finish()?, self.part_size);
+        }
+        Ok(())
+    }
+}
+
+/// Appends to a buffer that holds about a part. A `Vec` left alone would double to two of them.
+fn append(buffer: &mut Vec<u8>, bytes: &[u8], part_size: usize) {
+    if buffer.capacity() - buffer.len() < bytes.len() {
+        let doubled = (2 * buffer.len()).min(part_size + CHUNK);
+        buffer.reserve_exact(doubled.saturating_sub(buffer.len()).max(bytes.len()));
+    }
+    buffer.extend_from_slice(bytes);
+}
+
+fn not_compressed(error: std::io::Error) -> Error {
+    Error::new(Kind::StoreRefused, format!("the document cannot be compressed: {error}"))
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use futures_util::stream::iter;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cut(pieces: &[Vec<u8>], part_size: usize, gzip: bool) -> (Vec<Vec<u8>>, u64, String) {
+        let body = iter(pieces.iter().cloned().map(Ok)).boxed_local();
+        let mut parts = Parts::new(body, part_size, gzip);
+        let mut sent = Vec::new();
+        pollster::block_on(async {
+            while let part = parts.next().await.unwrap().to_vec()
+                && !part.is_empty()
+            {
+                sent.push(part);
+                parts.sent();
+            }
+        });
+        let (read, sha256) = parts.read_so_far();
+        (sent, read, sha256)
+    }
+
+    proptest! {
+        #[test]
+        fn parts_are_the_document_however_it_came(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20),
+            part_size in 1usize..200,
+        ) {
+            let whole = pieces.concat();
+            for gzip in [false, true] {
+                let (sent, read, sha256) = cut(&pieces, part_size, gzip);
+                if let Some((last, full)) = sent.split_last() {
+                    prop_assert!(full.iter().all(|part| part.len() == part_size));
+                    prop_assert!(last.len() <= part_size);
+                }
+                let mut restored = sent.concat();
+                if gzip {
+                    let compressed = std::mem::take(&mut restored);
+                    flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut restored).unwrap();
+                }
+                prop_assert_eq!(&restored, &whole);
+                prop_assert_eq!((read, sha256), (whole.len() as u64, hex(&Sha256::digest(&whole))));
+            }
+        }
+    }
+
+    #[test]
+    fn a_buffer_holds_hardly_more_than_a_part() {
+        let pieces = (0..1000).map(|_| Ok(vec![7; CHUNK]));
+        let mut parts = Parts::new(iter(pieces).boxed_local(), 20 * CHUNK + 1, false);
+        pollster::block_on(async {
+            while !parts.next().await.unwrap().is_empty() {
+                parts.sent();
+            }
+        });
+        assert!(parts.buffer.capacity() <= 23 * CHUNK, "{}", parts.buffer.capacity());
+    }
+}
