@@ -1,5 +1,6 @@
 //! `f1-ingest`: runs the ingest component in a sandbox, from cron, CI or as a small HTTP service.
 
+mod compiled;
 mod component;
 mod demo;
 mod files;
