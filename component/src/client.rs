@@ -1,18 +1,19 @@
 //! The HTTP client of the whole job: retries, the rate budget, redirects, and errors that name the cause.
 
 use std::cell::RefCell;
-use std::io::Read;
 use std::time::Duration;
 
+use futures_util::stream::StreamExt;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode, Uri};
 
 use crate::budget::{Budget, Slot};
+use crate::download::{Incoming, Sink, declared_length};
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
 use crate::options::Job;
 use crate::retry::{Again, Failed, LONGEST_WAIT, RETRIES, backoff, retry_after};
-use crate::runtime::{Clock, Request, Response, SendError, Transport};
+use crate::runtime::{Chunks, Clock, Request, Response, SendError, Transport};
 
 const REDIRECTS: usize = 5;
 
@@ -43,26 +44,57 @@ impl<R: Transport + Clock> Client<R> {
     /// Every status but 2xx is an error that says what to do. `bearer` goes to the URL's own host and to no
     /// host that it redirects to.
     pub async fn get(&self, url: &Uri, bearer: Option<&str>) -> Result<Response> {
+        let mut body = Vec::new();
+        let Response { status, headers, .. } = self.read(url, bearer, &mut body).await?;
+        Ok(Response { status, headers, body })
+    }
+
+    /// As [`Client::get`], but hands each chunk to `sink` as it comes. What breaks off is begun anew.
+    pub async fn read(&self, url: &Uri, bearer: Option<&str>, sink: &mut dyn Sink) -> Result<Response<()>> {
         self.retry(async || {
-            let mut target = url.clone();
-            for _ in 0..=REDIRECTS {
-                let bearer = bearer.filter(|_| authority(&target) == authority(url));
-                self.wait_for_budget(&target).await?;
-                let response = self.send(&get_request(&target, bearer)?).await?;
-                match redirect(&response, &target)? {
-                    None => return self.accepted(response, &target),
-                    Some(next) if self.hosts.iter().any(|host| *host == authority(&next)) => target = next,
-                    Some(next) => {
-                        let message =
-                            format!("{target} redirects to {next}, a host that this run may not reach");
-                        return Err(Error::new(Kind::Denied, message).into());
-                    }
-                }
+            sink.begin();
+            let (target, response) = self.open(url, bearer, &HeaderMap::new()).await?;
+            let (status, headers) = (response.status, response.headers.clone());
+            let mut incoming = Incoming::new(target, response)?;
+            while let Some(chunk) = incoming.next().await? {
+                sink.push(&chunk);
             }
-            let message = format!("{url} redirects more than {REDIRECTS} times; check the URL");
-            Err(Error::new(Kind::Unavailable(StatusCode::LOOP_DETECTED.as_u16()), message).into())
+            Ok(Response { status, headers, body: () })
         })
         .await
+    }
+
+    /// Waits for the head of a 2xx response: one attempt, redirects followed. Gives the URL that it came from.
+    pub async fn open(
+        &self,
+        url: &Uri,
+        bearer: Option<&str>,
+        headers: &HeaderMap,
+    ) -> std::result::Result<(Uri, Response<Chunks>), Failed> {
+        let mut target = url.clone();
+        for _ in 0..=REDIRECTS {
+            let bearer = bearer.filter(|_| authority(&target) == authority(url));
+            self.wait_for_budget(&target).await?;
+            let mut request = get_request(&target, bearer)?;
+            request.headers.extend(headers.clone());
+            request.headers.insert(USER_AGENT, self.user_agent.clone());
+            let sent = self.runtime.open(&request).await;
+            let mut response = sent.map_err(|error| not_sent(&target, error))?;
+            if response.status.is_success() {
+                return Ok((target, response));
+            }
+            drain(&mut response.body).await;
+            match redirect(&response, &target)? {
+                None => return Err(self.refused(&response, &target)),
+                Some(next) if self.hosts.iter().any(|host| *host == authority(&next)) => target = next,
+                Some(next) => {
+                    let message = format!("{target} redirects to {next}, a host that this run may not reach");
+                    return Err(Error::new(Kind::Denied, message).into());
+                }
+            }
+        }
+        let message = format!("{url} redirects more than {REDIRECTS} times; check the URL");
+        Err(Error::new(Kind::Unavailable(StatusCode::LOOP_DETECTED.as_u16()), message).into())
     }
 
     /// Runs `attempt` until it succeeds, it says that trying again is no use, or the attempts are used up.
@@ -95,25 +127,13 @@ impl<R: Transport + Clock> Client<R> {
     pub async fn send(&self, request: &Request<'_>) -> std::result::Result<Response, Failed> {
         let mut request = request.clone();
         request.headers.insert(USER_AGENT, self.user_agent.clone());
-        let url = &request.url;
-        let network = |why: &str| Failed {
-            error: Error::new(Kind::Network, format!("{url}: {why}; check the network and the URL")),
-            again: Again::Backoff,
-        };
-        match self.runtime.send(&request).await {
-            Ok(response) => match missing_bytes(&response, &request.method) {
-                Some(missing) => {
-                    Err(network(&format!("the response was cut short, {missing} bytes are missing")))
-                }
-                None => Ok(response),
-            },
-            Err(SendError::Network(why)) => Err(network(&why)),
-            Err(SendError::Denied) => {
-                let host = authority(url);
-                let message =
-                    format!("{url}: the sandbox does not let the job reach {host}; --allow {host} would");
-                Err(Error::new(Kind::Denied, message).into())
-            }
+        let response = self.runtime.send(&request).await.map_err(|error| not_sent(&request.url, error))?;
+        match missing_bytes(&response, &request.method) {
+            Some(missing) => Err(network(
+                &request.url,
+                &format!("the response was cut short, {missing} bytes are missing"),
+            )),
+            None => Ok(response),
         }
     }
 
@@ -134,18 +154,15 @@ impl<R: Transport + Clock> Client<R> {
         }
     }
 
-    /// The response with its body decoded, where its status is 2xx.
-    fn accepted(&self, response: Response, url: &Uri) -> std::result::Result<Response, Failed> {
-        if response.status.is_success() {
-            return decoded(response, url);
-        }
+    /// What a status other than 2xx comes to.
+    fn refused<B>(&self, response: &Response<B>, url: &Uri) -> Failed {
         let after = response.header("retry-after").and_then(|v| retry_after(v, self.runtime.now()));
         let again = match response.status.as_u16() {
             429 | 500 | 502 | 503 | 504 => after.map_or(Again::Backoff, Again::After),
             _ => Again::Never,
         };
         let until = after.map(|wait| self.unix_seconds_in(wait));
-        Err(Failed { error: refusal(response.status, url, until), again })
+        Failed { error: refusal(response.status, url, until), again }
     }
 
     fn unix_seconds_in(&self, wait: Duration) -> u64 {
@@ -173,7 +190,7 @@ fn get_request(url: &Uri, bearer: Option<&str>) -> Result<Request<'static>> {
 }
 
 /// Where a response sends us, if it does: https only.
-fn redirect(response: &Response, from: &Uri) -> Result<Option<Uri>> {
+fn redirect<B>(response: &Response<B>, from: &Uri) -> Result<Option<Uri>> {
     if !matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
@@ -196,30 +213,32 @@ fn missing_bytes(response: &Response, method: &Method) -> Option<u64> {
     if method == Method::HEAD || response.status == StatusCode::NO_CONTENT {
         return None;
     }
-    let declared: u64 = response.header("content-length")?.parse().ok()?;
-    declared.checked_sub(response.body.len() as u64).filter(|missing| *missing > 0)
+    declared_length(response)?.checked_sub(response.body.len() as u64).filter(|missing| *missing > 0)
 }
 
-fn decoded(mut response: Response, url: &Uri) -> std::result::Result<Response, Failed> {
-    let encoding = response.header("content-encoding").unwrap_or("identity").to_ascii_lowercase();
-    match encoding.as_str() {
-        "identity" | "" => Ok(response),
-        "gzip" | "x-gzip" => {
-            let mut body = Vec::new();
-            flate2::read::MultiGzDecoder::new(response.body.as_slice()).read_to_end(&mut body).map_err(
-                |e| {
-                    let message =
-                        format!("{url}: the gzip body is damaged or cut short ({e}); check the network");
-                    Failed { error: Error::new(Kind::Network, message), again: Again::Backoff }
-                },
-            )?;
-            response.body = body;
-            Ok(response)
+/// A failure of the network; it may be gone the next time.
+pub fn network(url: &Uri, why: &str) -> Failed {
+    let error = Error::new(Kind::Network, format!("{url}: {why}; check the network and the URL"));
+    Failed { error, again: Again::Backoff }
+}
+
+fn not_sent(url: &Uri, error: SendError) -> Failed {
+    match error {
+        SendError::Network(why) => network(url, &why),
+        SendError::Denied => {
+            let host = authority(url);
+            let message =
+                format!("{url}: the sandbox does not let the job reach {host}; --allow {host} would");
+            Error::new(Kind::Denied, message).into()
         }
-        other => {
-            let message = format!("{url}: the body is encoded as {other}, which was not asked for");
-            Err(Error::new(Kind::NotJson, message).into())
-        }
+    }
+}
+
+/// Reads the body of a refusal, which is short: its connection can be used again then, and who records it
+/// has it whole.
+async fn drain(body: &mut Chunks) {
+    for _ in 0..16 {
+        let Some(Ok(_)) = body.next().await else { break };
     }
 }
 

@@ -1,48 +1,45 @@
 //! Laps, weather, results and telemetry of a session as FastF1 3.9.0 gives them.
 //!
-//! [`fetch`] gets what there is of a session; [`tables`] makes the tables of it, and nothing else does I/O.
+//! [`load`] gets what there is of a session, and nothing else does I/O; [`tables`] and [`telemetry`] make the
+//! documents of it.
 
 pub mod argsort;
-pub mod by_driver;
 pub mod drivers;
 pub mod ergast;
-pub mod feed;
 pub mod lap;
 pub mod lap_count;
 pub mod laps;
-pub mod lines;
-pub mod python;
 pub mod race_control;
 pub mod results;
 pub mod session_status;
 pub mod stints;
-pub mod table;
 pub mod tables;
-pub mod telemetry;
 pub mod text;
-pub mod time;
-pub mod timing;
 pub mod track_status;
-pub mod value;
 pub mod weather;
 
+pub use f1_ingest_feeds::{by_driver, feed, lines, python, table, telemetry, time, timing, value};
 use futures_util::future::join;
+use futures_util::stream::{StreamExt, iter};
 use serde::de::IgnoredAny;
 
 use crate::client::Client;
 use crate::document::Document;
+use crate::download::Sink;
 use crate::error::{Error, Kind, Result};
 use crate::jolpica;
-use crate::livetiming::Feeds;
+use crate::livetiming::Missing;
 use crate::options::Job;
 use crate::runtime::{Clock, Transport};
-use crate::schedule::{Name, Session, session_asked_for};
+use crate::schedule::{Name, Session, Sort};
+use feed::Unusable;
 use tables::{Sources, Tables};
+use telemetry::{Car, Keep, Position, Reader, Samples, zero_date};
 
-/// The topics that the tables are made of.
-const TOPICS: &[&str] = &[
+/// The topics that the tables are made of, besides telemetry.
+const TABLES: &[&str] = &[
+    DRIVERS,
     "SessionInfo",
-    "DriverList",
     "SessionStatus",
     "TrackStatus",
     "LapCount",
@@ -50,62 +47,201 @@ const TOPICS: &[&str] = &[
     "TimingAppData",
     "WeatherData",
     "RaceControlMessages",
-    "CarData.z",
-    "Position.z",
 ];
 
-/// Fetches the session that `job` asks for: `{"laps": [...], "weather": [...], "results": [...]}`. A table that
-/// FastF1 could not make is null, and a warning says why.
-///
-/// Fails where neither upstream has anything, or where trying again may bring more.
-pub async fn fetch<R: Transport + Clock>(client: &Client<R>, job: &Job) -> Result<Document<'static>> {
-    let session = session_asked_for(client, job).await?;
-    client.log.info(&format!("fastf1: {session}"));
-    let (feeds, ergast) = join(feeds(client, job, &session), ergast(client, job, &session)).await;
-    let ergast = ergast?;
-    let mut warnings = ergast.warnings;
-    let feeds = match feeds {
-        Ok(feeds) => feeds,
-        // FastF1 gives what Jolpica has of a session that livetiming does not cover.
-        Err(error) if error.kind == Kind::NotFound && ergast.results.is_some() => {
-            warnings.push(error.message);
-            Feeds::default()
-        }
-        Err(error) => return Err(error),
-    };
-    warnings.extend(feeds.missing());
-    let tables = Tables::of(
-        &session,
-        &Sources {
-            feed: &|topic| feeds.get(topic),
-            results: ergast.results.as_deref(),
-            first_lap: ergast.first_lap.as_deref(),
-        },
-    );
-    warnings.extend(tables.warnings.iter().cloned());
-    let mut body = Vec::new();
-    tables
-        .write(&mut body)
-        .map_err(|e| Error::new(Kind::NotJson, format!("the tables cannot be written: {e}")))?;
-    Ok(Document {
-        metadata: vec![
-            ("season", session.season.to_string()),
-            ("round", session.round.to_string()),
-            ("session", session.name.abbreviation().to_owned()),
-        ],
-        warnings: warnings.into(),
-        ..Document::whole(body)
-    })
+const DRIVERS: &str = "DriverList";
+const CAR: &str = "CarData.z";
+const POSITION: &str = "Position.z";
+
+/// A session, with all that the upstreams have of it for the documents that a job asks for.
+pub struct Loaded {
+    session: Session,
+    feeds: Feeds,
+    missing: Missing,
+    /// FastF1 has no telemetry at all where one of the two feeds cannot be used.
+    samples: std::result::Result<(Samples<Car>, Samples<Position>), Unusable>,
+    ergast: Ergast,
+    /// FastF1's `session.drivers`, where telemetry is asked for.
+    drivers: Vec<String>,
+    /// Why livetiming has nothing of the session, or no telemetry.
+    nothing: Option<Error>,
+    no_telemetry: Option<Error>,
 }
 
-async fn feeds<R: Transport + Clock>(client: &Client<R>, job: &Job, session: &Session) -> Result<Feeds> {
+/// Loads what `job` wants of a session; each feed is fetched once, and telemetry read as it comes.
+///
+/// Fails where trying again may bring more.
+pub async fn load<R: Transport + Clock>(client: &Client<R>, job: &Job, session: &Session) -> Result<Loaded> {
+    let mut feeds = Feeds::of(if job.include_fastf1 { TABLES } else { &[DRIVERS] }, session);
+    let keep = if job.include_telemetry { Keep::Samples } else { Keep::ZeroDate };
+    let (mut car, mut position) = (Reader::<Car>::new(keep), Reader::<Position>::new(keep));
+    let mut topics = feeds.sinks();
+    topics.extend([(CAR, &mut car as &mut dyn Sink), (POSITION, &mut position)]);
+    let read = read(client, job, session, &mut topics);
+    let (read, ergast) = join(read, ergast(client, job, session)).await;
+    let ergast = ergast?;
+    let (missing, nothing) = match read {
+        Ok(missing) => (missing, None),
+        // FastF1 gives what Jolpica has of a session that livetiming does not cover.
+        Err(error) if error.kind == Kind::NotFound => (Missing::new(), Some(error)),
+        Err(error) => return Err(error),
+    };
+    feeds.0.retain(|(topic, _)| nothing.is_none() && !missing.iter().any(|(other, _)| other == topic));
+    let samples = car.finish().and_then(|car| Ok((car, position.finish()?)));
+    let mut loaded = Loaded {
+        session: session.clone(),
+        feeds,
+        missing,
+        samples,
+        ergast,
+        drivers: Vec::new(),
+        nothing,
+        no_telemetry: None,
+    };
+    if job.include_telemetry && loaded.nothing.is_none() {
+        loaded.prepare_telemetry(client, job).await?;
+    }
+    Ok(loaded)
+}
+
+async fn read<R: Transport + Clock>(
+    client: &Client<R>,
+    job: &Job,
+    session: &Session,
+    topics: &mut [(&'static str, &mut dyn Sink)],
+) -> Result<Missing> {
     if !session.timing {
         let message = format!("livetiming does not cover {session}, the schedule says");
         return Err(Error::new(Kind::NotFound, message));
     }
-    let race_only = |topic: &&&str| **topic != "LapCount" || session.sort() == crate::schedule::Sort::Race;
-    let topics: Vec<&str> = TOPICS.iter().filter(race_only).copied().collect();
-    job.livetiming.feeds(client, session, &topics).await
+    job.livetiming.read(client, session, topics).await
+}
+
+impl Loaded {
+    /// `{"laps": [...], "weather": [...], "results": [...]}`. A table that FastF1 could not make is null, and a
+    /// warning says why. Fails where neither upstream has anything.
+    pub fn tables(&self) -> Result<Document<'static>> {
+        let mut warnings = self.ergast.warnings.clone();
+        match &self.nothing {
+            Some(error) if self.ergast.results.is_none() => return Err(error.clone()),
+            nothing => warnings.extend(nothing.iter().map(|error| error.message.clone())),
+        }
+        warnings.extend(self.missing(|_| true));
+        let zero_date = match &self.samples {
+            Ok((car, position)) => zero_date(car, position),
+            Err(why) => {
+                warnings.push(format!("telemetry cannot be used: {why}"));
+                None
+            }
+        };
+        let feed = |topic: &str| self.feeds.get(topic);
+        let tables = Tables::of(&self.session, &Sources { zero_date, ..self.sources(&feed) });
+        warnings.extend(tables.warnings.iter().cloned());
+        let mut body = Vec::new();
+        tables
+            .write(&mut body)
+            .map_err(|e| Error::new(Kind::NotJson, format!("the tables cannot be written: {e}")))?;
+        Ok(Document { metadata: self.session.metadata(), warnings: warnings.into(), ..Document::whole(body) })
+    }
+
+    /// `{"car_data": {number: [...], ...}, "pos_data": {...}}`, row after row. Both are null where FastF1 cannot
+    /// use a feed. Fails where there is neither feed.
+    pub fn telemetry(&self) -> Result<Document<'_>> {
+        if let Some(error) = self.nothing.as_ref().or(self.no_telemetry.as_ref()) {
+            return Err(error.clone());
+        }
+        let mut warnings = self.ergast.warnings.clone();
+        warnings.extend(self.missing(|topic| [DRIVERS, CAR, POSITION].contains(&topic)));
+        let document = match &self.samples {
+            Ok((car, position)) => {
+                let pieces = telemetry::document(car, position, &self.drivers);
+                let unusable = |why| Error::new(Kind::NotJson, format!("telemetry cannot be used: {why}"));
+                Document::streamed(iter(pieces.map(move |piece| piece.map_err(unusable))).boxed_local())
+            }
+            Err(why) => {
+                warnings.push(format!("telemetry cannot be used: {why}"));
+                Document::whole(b"{\"car_data\":null,\"pos_data\":null}".to_vec())
+            }
+        };
+        Ok(Document { metadata: self.session.metadata(), warnings: warnings.into(), ..document })
+    }
+
+    async fn prepare_telemetry<R: Transport + Clock>(&mut self, client: &Client<R>, job: &Job) -> Result<()> {
+        let of = |topic: &str| self.missing.iter().find(|(other, _)| *other == topic);
+        if let (Some((_, why)), Some(_)) = (of(CAR), of(POSITION)) {
+            let error = job.livetiming.why_nothing(client, &self.session, "no telemetry", why.clone()).await;
+            self.no_telemetry = Some(error);
+            return Ok(());
+        }
+        self.drivers = self.numbers();
+        if self.drivers.is_empty() && !job.include_fastf1 {
+            // Nobody lists the drivers: the timing data tells who there was.
+            let mut timing = Feeds::of(&["TimingData", "TimingAppData"], &self.session);
+            match job.livetiming.read(client, &self.session, &mut timing.sinks()).await {
+                Err(error) if error.kind != Kind::NotFound => return Err(error),
+                _ => self.feeds.0.extend(timing.0),
+            }
+            self.drivers = self.numbers();
+        }
+        Ok(())
+    }
+
+    fn numbers(&self) -> Vec<String> {
+        tables::numbers(&self.session, &self.sources(&|topic| self.feeds.get(topic)))
+    }
+
+    fn sources<'a>(&'a self, feed: &'a dyn Fn(&str) -> Option<&'a [u8]>) -> Sources<'a> {
+        Sources {
+            feed,
+            results: self.ergast.results.as_deref(),
+            first_lap: self.ergast.first_lap.as_deref(),
+            zero_date: None,
+        }
+    }
+
+    /// One line for each topic that is missing and that `counts`.
+    fn missing(&self, counts: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+        let missing = self.missing.iter().filter(move |(topic, _)| counts(topic));
+        missing.map(|(topic, why)| format!("{topic} is missing: {why}"))
+    }
+}
+
+/// Feeds that are read as a whole, by topic.
+struct Feeds(Vec<(&'static str, Vec<u8>)>);
+
+impl Feeds {
+    fn of(topics: &[&'static str], session: &Session) -> Feeds {
+        let topics = topics.iter().filter(|topic| **topic != "LapCount" || session.sort() == Sort::Race);
+        Feeds(topics.map(|topic| (*topic, Vec::new())).collect())
+    }
+
+    fn sinks(&mut self) -> Vec<(&'static str, &mut dyn Sink)> {
+        self.0.iter_mut().map(|(topic, feed)| (*topic, feed as &mut dyn Sink)).collect()
+    }
+
+    fn get(&self, topic: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(name, _)| *name == topic).map(|(_, feed)| feed.as_slice())
+    }
+}
+
+impl Sink for Reader<Car> {
+    fn begin(&mut self) {
+        Reader::<Car>::begin(self);
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        Reader::<Car>::push(self, chunk);
+    }
+}
+
+impl Sink for Reader<Position> {
+    fn begin(&mut self) {
+        Reader::<Position>::begin(self);
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        Reader::<Position>::push(self, chunk);
+    }
 }
 
 /// What Jolpica has of a session.
@@ -117,7 +253,7 @@ struct Ergast {
 
 async fn ergast<R: Transport + Clock>(client: &Client<R>, job: &Job, session: &Session) -> Result<Ergast> {
     let results = results::ergast_document(session).map(|(document, _)| document);
-    let first_lap = (session.name == Name::Race).then_some("laps/1");
+    let first_lap = (session.name == Name::Race && job.include_fastf1).then_some("laps/1");
     let mut warnings = Vec::new();
     let mut get = async |document: Option<&str>| {
         let Some(document) = document else { return Ok(None) };

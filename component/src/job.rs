@@ -1,16 +1,19 @@
 //! The whole program: each source is fetched and stored; what fails and may yet succeed is tried again.
 
+use std::cell::OnceCell;
 use std::io::Write;
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::fastf1::Loaded;
 use crate::options::Job;
 use crate::report::{Failure, Report, Stored};
 use crate::runtime::{Clock, Transport};
 use crate::s3::Store;
-use crate::{fastf1, jolpica, mock};
+use crate::schedule::{Session, session_asked_for};
+use crate::{fastf1, jolpica, mock, raw_feeds};
 
 /// Where a document comes from; the name is a segment of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,8 @@ enum Source {
     Mock,
     Jolpica,
     Fastf1,
+    Telemetry,
+    Livetiming,
 }
 
 impl Source {
@@ -26,6 +31,8 @@ impl Source {
             Source::Mock => "mock",
             Source::Jolpica => "jolpica",
             Source::Fastf1 => "fastf1",
+            Source::Telemetry => "telemetry",
+            Source::Livetiming => "livetiming",
         }
     }
 }
@@ -34,12 +41,13 @@ impl Source {
 pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     let client = Client::new(runtime, job);
     let store = Store::new(&client, &job.bucket);
+    let shared = Shared::default();
     let mut report = Report::default();
     let mut pending = sources(job);
     for attempt in 1..=job.attempts {
         report.failed.retain(|failure| pending.iter().all(|source| source.name() != failure.source));
         for source in std::mem::take(&mut pending) {
-            match fetch_and_store(source, job, &client, &store, &mut report.warnings).await {
+            match fetch_and_store(source, job, &shared, &client, &store, &mut report.warnings).await {
                 Ok(stored) => report.stored.extend(stored),
                 Err(error) => {
                     client.log.error(&format!("{}: {error}", source.name()));
@@ -61,16 +69,49 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
 }
 
 fn sources(job: &Job) -> Vec<Source> {
-    match job.mock_file {
-        Some(_) => vec![Source::Mock],
-        None if job.include_fastf1 => vec![Source::Jolpica, Source::Fastf1],
-        None => vec![Source::Jolpica],
+    if job.mock_file.is_some() {
+        return vec![Source::Mock];
+    }
+    let asked_for = [
+        (Source::Jolpica, true),
+        (Source::Fastf1, job.include_fastf1),
+        (Source::Telemetry, job.include_telemetry),
+        (Source::Livetiming, job.include_livetiming),
+    ];
+    asked_for.into_iter().filter(|(_, asked)| *asked).map(|(source, _)| source).collect()
+}
+
+/// The session that the job is about, and what FastF1's tables and telemetry are both made of: chosen and
+/// loaded for the first source that needs it, kept for the next.
+#[derive(Default)]
+struct Shared {
+    session: OnceCell<Session>,
+    loaded: OnceCell<Loaded>,
+}
+
+impl Shared {
+    async fn session<R: Transport + Clock>(&self, client: &Client<R>, job: &Job) -> Result<&Session> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let session = session_asked_for(client, job).await?;
+        client.log.info(&format!("the session is {session}"));
+        Ok(self.session.get_or_init(|| session))
+    }
+
+    async fn loaded<R: Transport + Clock>(&self, client: &Client<R>, job: &Job) -> Result<&Loaded> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded);
+        }
+        let loaded = fastf1::load(client, job, self.session(client, job).await?).await?;
+        Ok(self.loaded.get_or_init(|| loaded))
     }
 }
 
 async fn fetch_and_store<R: Transport + Clock>(
     source: Source,
     job: &Job,
+    shared: &Shared,
     client: &Client<R>,
     store: &Store<'_, R>,
     warnings: &mut Vec<String>,
@@ -79,7 +120,7 @@ async fn fetch_and_store<R: Transport + Clock>(
     let stored = match store.stored_earlier(name).await? {
         Some(stored) => stored,
         None => {
-            let document = fetch(source, job, client).await?;
+            let document = fetch(source, job, shared, client).await?;
             // A streamed document knows what it lacks when it was read.
             let lacks = document.warnings.clone();
             let outcome = match job.dry_run {
@@ -111,11 +152,14 @@ async fn fetch_and_store<R: Transport + Clock>(
 async fn fetch<'a, R: Transport + Clock>(
     source: Source,
     job: &'a Job,
+    shared: &'a Shared,
     client: &'a Client<R>,
 ) -> Result<Document<'a>> {
     match source {
         Source::Jolpica => jolpica::fetch(client, &job.jolpica_url).await,
-        Source::Fastf1 => fastf1::fetch(client, job).await,
+        Source::Fastf1 => shared.loaded(client, job).await?.tables(),
+        Source::Telemetry => shared.loaded(client, job).await?.telemetry(),
+        Source::Livetiming => raw_feeds::fetch(client, job, shared.session(client, job).await?).await,
         Source::Mock => match &job.mock_file {
             Some(path) => mock::read(path),
             None => Err(Error::usage("--mock-file is missing")),

@@ -4,6 +4,7 @@
 pub mod budget;
 pub mod client;
 pub mod document;
+pub mod download;
 pub mod error;
 pub mod fastf1;
 pub mod job;
@@ -12,6 +13,7 @@ pub mod livetiming;
 pub mod log;
 pub mod mock;
 pub mod options;
+pub mod raw_feeds;
 pub mod report;
 pub mod retry;
 pub mod runtime;

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use http::Uri;
 
 use crate::client::Client;
+use crate::download::{Download, Sink};
 use crate::error::{Error, Kind, Result};
 use crate::runtime::{Clock, Transport};
 use crate::schedule::{Session, index};
@@ -39,23 +40,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What livetiming has of a session, by topic; of what it lacks, why.
-#[derive(Debug, Default)]
-pub struct Feeds(Vec<(&'static str, Result<Vec<u8>>)>);
-
-impl Feeds {
-    /// The feed of a topic that was asked for; None where it is missing.
-    pub fn get(&self, topic: &str) -> Option<&[u8]> {
-        let (_, feed) = self.0.iter().find(|(name, _)| *name == topic)?;
-        feed.as_deref().ok()
-    }
-
-    /// One line for each topic that is missing.
-    pub fn missing(&self) -> impl Iterator<Item = String> {
-        let missing = self.0.iter().filter_map(|(topic, feed)| Some((topic, feed.as_ref().err()?)));
-        missing.map(|(topic, why)| format!("{topic} is missing: {why}"))
-    }
-}
+/// Topics that livetiming does not have of a session, and why.
+pub type Missing = Vec<(&'static str, Error)>;
 
 /// How long after a session's start its feeds are expected: a race takes two hours, publishing one more,
 /// and the rest of a day is patience.
@@ -65,30 +51,37 @@ const PUBLISHED_AFTER: TimeDelta = TimeDelta::hours(24);
 pub const FINISHED_SEASON: i32 = 2023;
 
 impl Livetiming {
-    /// GETs something below `static/`: from the official host, else from the mirror.
-    async fn get<R: Transport + Clock>(
-        &self,
-        client: &Client<R>,
+    /// GETs something below `static/` by `get`: from the official host, else from the mirror.
+    async fn ask<'a, T>(
+        &'a self,
         path: &str,
-    ) -> std::result::Result<Vec<u8>, Refused> {
-        let official = match self.get_official(client, path).await {
-            Ok(body) => return Ok(body),
-            Err(error) => error,
+        mut get: impl AsyncFnMut(&Uri, Option<&'a str>) -> Result<T>,
+    ) -> std::result::Result<T, Refused> {
+        let token = self.token.as_ref().map(|token| token.0.as_str());
+        let official = match get(&url(&self.official, path)?, token).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => self.explained(error),
         };
         if !is_answer(official.kind) {
             return Err(Refused { official, mirror: None });
         }
-        let mirror = async { client.get(&url(&self.mirror, path)?, None).await };
-        match mirror.await {
-            Ok(response) => Ok(response.body),
-            Err(error) => Err(Refused { official, mirror: Some(error) }),
-        }
+        let mirror = get(&url(&self.mirror, path)?, None).await;
+        mirror.map_err(|error| Refused { official, mirror: Some(error) })
     }
 
-    async fn get_official<R: Transport + Clock>(&self, client: &Client<R>, path: &str) -> Result<Vec<u8>> {
-        let token = self.token.as_ref().map(|token| token.0.as_str());
-        let response = client.get(&url(&self.official, path)?, token).await;
-        response.map(|response| response.body).map_err(|error| self.explained(error))
+    /// Starts to GET something below `static/`.
+    pub async fn open<'a, R: Transport + Clock>(
+        &'a self,
+        client: &'a Client<R>,
+        path: &str,
+    ) -> std::result::Result<Download<'a, R>, Refused> {
+        self.ask(path, async |url, token| Download::start(client, url, token).await).await
+    }
+
+    /// GETs something below `static/`, whole.
+    pub async fn get<R: Transport + Clock>(&self, client: &Client<R>, path: &str) -> Result<Vec<u8>> {
+        let body = self.ask(path, async |url, token| Ok(client.get(url, token).await?.body)).await;
+        body.map_err(|refused| refused.official)
     }
 
     /// 401 and 403 have to do with the token here.
@@ -102,45 +95,40 @@ impl Livetiming {
         Error::new(error.kind, format!("{}; {remedy}", error.message))
     }
 
-    /// A season's `Index.json`.
-    pub async fn index<R: Transport + Clock>(&self, client: &Client<R>, season: i32) -> Result<Vec<u8>> {
-        self.get(client, &index_path(season)).await.map_err(|refused| refused.official)
-    }
-
-    /// Fetches topics of a session, all at once. A topic that livetiming does not have is missing in the
-    /// answer; fails where it has none at all, and where trying again may help.
-    pub async fn feeds<R: Transport + Clock>(
+    /// Reads topics of a session, all at once, each into its sink. Gives those that livetiming does not have;
+    /// fails where it has none at all, and where trying again may help.
+    pub async fn read<R: Transport + Clock>(
         &self,
         client: &Client<R>,
         session: &Session,
-        topics: &[&'static str],
-    ) -> Result<Feeds> {
+        topics: &mut [(&'static str, &mut dyn Sink)],
+    ) -> Result<Missing> {
         let mut why = None;
         for path in self.paths(client, session).await {
-            let fetch = async |topic: &'static str| {
-                let body = self.get(client, &format!("{path}{topic}.jsonStream")).await;
-                (topic, body.and_then(|body| checked(body, &path, topic)))
+            let read = async |topic: &'static str, sink: &mut dyn Sink| {
+                let (path, mut feed) = (stream_path(&path, topic), Feed { sink, begins: None });
+                let read = self.ask(&path, async |url, token| client.read(url, token, &mut feed).await).await;
+                (topic, read.and_then(|_| feed.checked(&path)))
             };
-            let feeds = join_all(topics.iter().map(|topic| fetch(topic))).await;
+            let feeds = join_all(topics.iter_mut().map(|(topic, sink)| read(topic, *sink))).await;
             let some = feeds.iter().any(|(_, feed)| feed.is_ok());
             if let Some(error) = feeds.iter().find_map(|(_, feed)| feed.as_ref().err()?.may_pass(some)) {
                 return Err(error.clone());
             }
-            let official = |refused: Refused| refused.official;
-            let feeds: Vec<_> =
-                feeds.into_iter().map(|(topic, feed)| (topic, feed.map_err(official))).collect();
+            let missing = feeds.into_iter().filter_map(|(topic, feed)| Some((topic, feed.err()?.official)));
+            let missing: Missing = missing.collect();
             if some {
-                return Ok(Feeds(feeds));
+                return Ok(missing);
             }
-            why = why.or(feeds.into_iter().find_map(|(_, feed)| feed.err()));
+            why = why.or(missing.into_iter().map(|(_, error)| error).next());
         }
         let why = why.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such topic"));
-        Err(self.why_nothing(client, session, why).await)
+        Err(self.why_nothing(client, session, "nothing", why).await)
     }
 
     /// Where a session may lie, best guess first: where the season's index says, and where FastF1 looks.
-    async fn paths<R: Transport + Clock>(&self, client: &Client<R>, session: &Session) -> Vec<String> {
-        let index = self.index(client, session.season).await;
+    pub async fn paths<R: Transport + Clock>(&self, client: &Client<R>, session: &Session) -> Vec<String> {
+        let index = self.get(client, &index_path(session.season)).await;
         let indexed = index.and_then(|body| index::path(&body, session)).unwrap_or_else(|error| {
             client.log.info(&format!("livetiming has no index of {}: {error}", session.season));
             None
@@ -150,19 +138,27 @@ impl Livetiming {
         paths
     }
 
-    /// What it means that no topic came. 403 is what a file that is not there gets, too: a file that is
+    /// Asks the official host for a file that is known to be there.
+    async fn probe<R: Transport + Clock>(&self, client: &Client<R>) -> Result<()> {
+        let token = self.token.as_ref().map(|token| token.0.as_str());
+        let known = url(&self.official, &index_path(FINISHED_SEASON))?;
+        client.get(&known, token).await.map(drop).map_err(|error| self.explained(error))
+    }
+
+    /// What it means that no topic came, or none that matters: livetiming has `what` of the session. 403 is what a file that is not there gets, too: a file that is
     /// known to be there tells.
-    async fn why_nothing<R: Transport + Clock>(
+    pub async fn why_nothing<R: Transport + Clock>(
         &self,
         client: &Client<R>,
         session: &Session,
+        what: &str,
         refused: Error,
     ) -> Error {
         if refused.kind == Kind::SignIn {
             return refused;
         }
         if refused.kind == Kind::Blocked {
-            match self.get_official(client, &index_path(FINISHED_SEASON)).await {
+            match self.probe(client).await {
                 Err(error) if error.kind != Kind::NotFound => return error,
                 _ => {}
             }
@@ -172,10 +168,7 @@ impl Livetiming {
             let message = format!("livetiming has not published {session} yet ({cause}); try again later");
             return Error::new(Kind::NotPublished, message);
         }
-        Error::new(
-            Kind::NotFound,
-            format!("livetiming has nothing of {session} ({cause}); check the session"),
-        )
+        Error::new(Kind::NotFound, format!("livetiming has {what} of {session} ({cause}); check the session"))
     }
 }
 
@@ -184,33 +177,74 @@ pub fn index_path(season: i32) -> String {
     format!("{season}/Index.json")
 }
 
+/// A feed, relative to `static/`.
+pub fn stream_path(path: &str, topic: &str) -> String {
+    format!("{path}{topic}.jsonStream")
+}
+
 /// Why neither host gave something.
 #[derive(Debug)]
-struct Refused {
-    official: Error,
+pub struct Refused {
+    pub official: Error,
     /// None where the mirror was not asked.
     mirror: Option<Error>,
+}
+
+impl From<Error> for Refused {
+    fn from(official: Error) -> Self {
+        Refused { official, mirror: None }
+    }
 }
 
 impl Refused {
     /// The error that may not be there the next time: then nothing is to be stored without this feed. That the
     /// mirror fails counts where it is what serves the session (`some` feeds came) and the official host did
     /// not say that there is no such feed.
-    fn may_pass(&self, some: bool) -> Option<&Error> {
+    pub fn may_pass(&self, some: bool) -> Option<&Error> {
         let passing = |error: &&Error| !is_gap(error.kind);
         let mirror = self.mirror.as_ref().filter(|_| some && self.official.kind != Kind::NotFound);
         Some(&self.official).filter(passing).or(mirror.filter(passing))
     }
 }
 
-/// A feed begins with a timestamp; what begins as HTML is some other host's page.
-fn checked(body: Vec<u8>, path: &str, topic: &str) -> std::result::Result<Vec<u8>, Refused> {
-    if body.trim_ascii_start().starts_with(b"<") {
-        let message =
-            format!("livetiming sent HTML or XML for {path}{topic}.jsonStream, not a feed; check the URL");
-        return Err(Refused { official: Error::new(Kind::NotJson, message), mirror: None });
+/// A feed on its way into a sink, as long as it is one.
+struct Feed<'a> {
+    sink: &'a mut dyn Sink,
+    /// Its first byte that is no white space.
+    begins: Option<u8>,
+}
+
+impl Sink for Feed<'_> {
+    fn begin(&mut self) {
+        self.begins = None;
+        self.sink.begin();
     }
-    Ok(body)
+
+    fn push(&mut self, chunk: &[u8]) {
+        self.begins = self.begins.or(first_byte(chunk));
+        if self.begins != Some(b'<') {
+            self.sink.push(chunk);
+        }
+    }
+}
+
+impl Feed<'_> {
+    fn checked(&self, path: &str) -> std::result::Result<(), Refused> {
+        match self.begins {
+            Some(b'<') => Err(not_a_feed(path).into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A feed begins with a timestamp; what begins with `<` is some other host's page.
+pub fn first_byte(chunk: &[u8]) -> Option<u8> {
+    chunk.trim_ascii_start().first().copied()
+}
+
+pub fn not_a_feed(path: &str) -> Error {
+    let message = format!("livetiming sent HTML or XML for {path}, not a feed; check the URL");
+    Error::new(Kind::NotJson, message)
 }
 
 /// Whether the official host answered, with a status of 400 or more.

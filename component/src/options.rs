@@ -83,6 +83,8 @@ pub const OPTIONS: &[Opt] = &[
     ),
     switch("include-fastf1", "also store laps, weather and results of the most recent completed race")
         .per_request(),
+    switch("include-telemetry", "also store car data and positions of that session").per_request(),
+    switch("include-livetiming", "also store every timing feed of that session, untouched").per_request(),
     option("season", "YEAR", &[], None, "season of the session [default: the current one]").per_request(),
     option("round", "ROUND", &[], None, "round, or a Grand Prix name [default: the most recent one]")
         .per_request(),
@@ -185,6 +187,10 @@ pub struct Job {
     pub jolpica_url: Uri,
     /// Whether to store laps, weather and results of a session.
     pub include_fastf1: bool,
+    /// Whether to store its car data and positions.
+    pub include_telemetry: bool,
+    /// Whether to store its timing feeds as they are.
+    pub include_livetiming: bool,
     pub session: SessionRequest,
     pub livetiming: Livetiming,
     /// The folder of the season schedules, without a slash at its end.
@@ -206,7 +212,8 @@ impl Job {
     pub fn hosts(&self) -> Vec<String> {
         let jolpica = self.mock_file.is_none().then_some(&self.jolpica_url);
         let session = [&self.schedule_url, &self.livetiming.official, &self.livetiming.mirror];
-        let session = session.into_iter().filter(|_| self.mock_file.is_none() && self.include_fastf1);
+        let wanted = self.include_fastf1 || self.include_telemetry || self.include_livetiming;
+        let session = session.into_iter().filter(|_| self.mock_file.is_none() && wanted);
         let store = (!self.dry_run).then(|| authority(&self.bucket.url()));
         jolpica.into_iter().chain(session).map(authority).chain(store).collect()
     }
@@ -389,6 +396,8 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
         mock_file: values.get("mock-file"),
         jolpica_url: values.required("jolpica-url", url)?,
         include_fastf1: values.switch("include-fastf1"),
+        include_telemetry: values.switch("include-telemetry"),
+        include_livetiming: values.switch("include-livetiming"),
         session: SessionRequest {
             season: values.parsed("season", season)?,
             round: values.parsed("round", Round::parse)?,

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::ready;
+use futures_util::stream::{LocalBoxStream, StreamExt, once};
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 /// One HTTP request. Neither `Host` nor `Content-Length` is among the headers: they follow from the
@@ -15,15 +17,18 @@ pub struct Request<'a> {
     pub body: Option<&'a [u8]>,
 }
 
-/// One HTTP response, whole, as it came off the wire.
+/// One HTTP response: its body whole, as it came off the wire, or still on its way.
 #[derive(Debug, Clone)]
-pub struct Response {
+pub struct Response<B = Vec<u8>> {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    pub body: Vec<u8>,
+    pub body: B,
 }
 
-impl Response {
+/// A body on its way, in chunks of some ten thousand bytes. An error ends it.
+pub type Chunks = LocalBoxStream<'static, Result<Vec<u8>, SendError>>;
+
+impl<B> Response<B> {
     /// A header's value, where it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -39,10 +44,18 @@ pub enum SendError {
     Network(String),
 }
 
-/// Sends one request and reads the whole response. A response that came wins over an error in sending the
-/// body. No retries, no redirects.
+/// Sends one request. No retries, no redirects.
 pub trait Transport {
+    /// Reads the whole response. One that came wins over an error in sending the body.
     fn send(&self, request: &Request<'_>) -> impl Future<Output = Result<Response, SendError>>;
+
+    /// Waits for the head of the response only. For a request without a body.
+    fn open(&self, request: &Request<'_>) -> impl Future<Output = Result<Response<Chunks>, SendError>> {
+        async move {
+            let Response { status, headers, body } = self.send(request).await?;
+            Ok(Response { status, headers, body: once(ready(Ok(body))).boxed_local() })
+        }
+    }
 }
 
 /// Time and chance.

@@ -177,6 +177,15 @@ impl Session {
             Name::Qualifying | Name::SprintQualifying | Name::SprintShootout => Sort::Qualifying,
         }
     }
+
+    /// What a document of the session says of it: names and values.
+    pub fn metadata(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("season", self.season.to_string()),
+            ("round", self.round.to_string()),
+            ("session", self.name.abbreviation().to_owned()),
+        ]
+    }
 }
 
 /// `2018 round 4, Azerbaijan Grand Prix, Race`

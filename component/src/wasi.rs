@@ -7,8 +7,9 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::runtime::{Chunks, Clock, Request, Response, SendError, Transport};
 use futures_lite::future;
+use futures_util::stream::{StreamExt, try_unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
@@ -48,10 +49,15 @@ impl Transport for Wasi {
         let progress = Cell::new(0u32);
         future::or(exchange(request, &progress), stalled(&progress)).await
     }
+
+    async fn open(&self, request: &Request<'_>) -> Result<Response<Chunks>, SendError> {
+        let answer = outgoing_handler::handle(outgoing(request)?, None).map_err(explained)?;
+        opened(future::or(answered(answer), stalled(&Cell::new(0))).await?)
+    }
 }
 
 /// Ends when nothing has moved for [`STALLED`].
-async fn stalled(progress: &Cell<u32>) -> Result<Response, SendError> {
+async fn stalled<T>(progress: &Cell<u32>) -> Result<T, SendError> {
     loop {
         let before = progress.get();
         Timer::after(STALLED.into()).wait().await;
@@ -140,21 +146,36 @@ async fn answered(answer: FutureIncomingResponse) -> Result<IncomingResponse, Se
 }
 
 async fn read(response: IncomingResponse, progress: &Cell<u32>) -> Result<Response, SendError> {
+    let Response { status, headers, body: mut chunks } = opened(response)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        body.extend(chunk?);
+        progress.set(progress.get() + 1);
+    }
+    Ok(Response { status, headers, body })
+}
+
+/// The head of a response, and its body as it comes.
+fn opened(response: IncomingResponse) -> Result<Response<Chunks>, SendError> {
     let status =
         StatusCode::from_u16(response.status()).map_err(|_| broken("the status is none of HTTP's"))?;
     let headers = header_map(response.headers().entries());
-    let mut body = Vec::new();
-    let incoming = response.consume().map_err(|()| broken("the body cannot be read"))?;
-    let stream = AsyncInputStream::new(incoming.stream().map_err(|()| broken("the body cannot be read"))?);
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let read = stream.read(&mut chunk).await;
-        match read.map_err(|e| broken(&format!("the response broke off after {} bytes ({e})", body.len())))? {
-            0 => return Ok(Response { status, headers, body }),
-            n => body.extend_from_slice(&chunk[..n]),
-        }
-        progress.set(progress.get() + 1);
-    }
+    let body = response.consume().map_err(|()| broken("the body cannot be read"))?;
+    let stream = AsyncInputStream::new(body.stream().map_err(|()| broken("the body cannot be read"))?);
+    // A tuple drops its parts in order, and a stream has to go before its body.
+    let chunks = try_unfold((stream, body, 0), async |mut state| {
+        let mut chunk = vec![0; CHUNK];
+        let (stream, _, before) = &state;
+        let read = async {
+            let read = stream.read(&mut chunk).await;
+            read.map_err(|e| broken(&format!("the response broke off after {before} bytes ({e})")))
+        };
+        let read = future::or(read, stalled(&Cell::new(0))).await?;
+        chunk.truncate(read);
+        state.2 += read;
+        Ok((read > 0).then_some((chunk, state)))
+    });
+    Ok(Response { status, headers, body: chunks.boxed_local() })
 }
 
 /// What of WASI's headers `http` can hold; the rest no code here could read.

@@ -109,7 +109,7 @@ proptest! {
         name in select(vec!["FP1", "Q", "SQ", "S", "R"]),
     ) {
         let feed = |topic: &str| (topic == "DriverList").then_some(drivers.as_slice());
-        let sources = Sources { feed: &feed, results: Some(&results), first_lap: Some(&results) };
+        let sources = Sources { feed: &feed, results: Some(&results), first_lap: Some(&results), zero_date: None };
         let tables = Tables::of(&session(name), &sources);
         let positions: Vec<_> = tables.results.iter().map(|row| row.position.unwrap_or(f64::INFINITY)).collect();
         prop_assert!(positions.is_sorted(), "{:?}", positions);
@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn any_bytes_make_a_table(noise in vec(any::<u8>(), 0..200), name in select(vec!["FP1", "Q", "SQ", "S", "R"])) {
         let feed = |_: &str| Some(noise.as_slice());
-        let sources = Sources { feed: &feed, results: Some(&noise), first_lap: Some(&noise) };
+        let sources = Sources { feed: &feed, results: Some(&noise), first_lap: Some(&noise), zero_date: None };
         let mut body = Vec::new();
         Tables::of(&session(name), &sources).write(&mut body).expect("a vector takes everything");
         prop_assert!(serde_json::from_slice::<Value>(&body).is_ok());

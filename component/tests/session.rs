@@ -10,6 +10,7 @@ use f1_ingest_component::error::{Error, Kind};
 use f1_ingest_component::fastf1;
 use f1_ingest_component::options::{Command, Job, parse};
 use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::schedule::session_asked_for;
 use futures_util::TryStreamExt;
 use http::{HeaderMap, StatusCode};
 
@@ -51,7 +52,9 @@ impl Upstreams {
     fn fetch_with(&self, arguments: &[&str], token: Option<&str>) -> Result<Fetched, Error> {
         let job = job(arguments, token);
         pollster::block_on(async {
-            let document = fastf1::fetch(&Client::new(self, &job), &job).await?;
+            let client = Client::new(self, &job);
+            let session = session_asked_for(&client, &job).await?;
+            let document = fastf1::load(&client, &job, &session).await?.tables()?;
             let body = document.body.try_concat().await?;
             Ok(Fetched { body, metadata: document.metadata, warnings: document.warnings.take() })
         })

@@ -12,6 +12,7 @@ use f1_ingest_component::client::Client;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::jolpica;
 use f1_ingest_component::livetiming::FINISHED_SEASON;
+use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{Command, Job};
 use f1_ingest_component::runtime::{Clock, Response};
 use f1_ingest_component::s3::Store;
@@ -40,7 +41,8 @@ pub fn check(arguments: Vec<String>) -> Result<u8> {
         print!("{}", help::<CheckLine>());
         return Ok(0);
     };
-    let outbound = outbound(&host, &variables, &job)?;
+    let log = Log { format: job.log_format, run_id: String::new() };
+    let outbound = outbound(&host, &variables, &job, log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut findings = Findings::default();

@@ -8,8 +8,10 @@ use f1_ingest_component::options::Command;
 use s3s::dto::{HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, Object};
 use s3s::{S3, S3Request};
 
+use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::run::{ingest, prepare};
+use crate::runner::Runner;
 use crate::store::BUCKET;
 
 /// The recording of a made-up race that upstreams are answered from.
@@ -41,7 +43,8 @@ pub fn demo() -> Result<u8> {
 
     println!("The job fetches the last race's result (here from a recording, of a race that never was) and");
     println!("stores it in an S3 bucket (here in ./{FOLDER}). It prints the key of what it stored:\n");
-    let outcome = ingest(host, Vec::new(), &variables, &job)?;
+    let runner = Runner::new(host, Observers::default())?;
+    let outcome = ingest(&runner, Vec::new(), &variables, &job)?;
     let stored = outcome.report().and_then(|report| report.stored.last());
     let Some(stored) = stored else { return Ok(outcome.exit_code()) };
 

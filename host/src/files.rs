@@ -10,5 +10,5 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
     name.push(".tmp");
     let unfinished = Path::new(&name);
     fs::write(unfinished, bytes)?;
-    fs::rename(unfinished, file)
+    fs::rename(unfinished, file).inspect_err(|_| drop(fs::remove_file(unfinished)))
 }

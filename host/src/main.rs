@@ -1,6 +1,7 @@
 //! `f1-ingest`: runs the ingest component in a sandbox, from cron, CI or as a small HTTP service.
 
 mod check;
+mod compiled;
 mod component;
 mod credentials;
 mod demo;
@@ -8,6 +9,7 @@ mod files;
 mod listen;
 mod metrics;
 mod native;
+mod observe;
 mod options;
 mod outbound;
 mod outcome;

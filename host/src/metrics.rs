@@ -75,6 +75,12 @@ impl Page {
     }
 }
 
+/// The last success that a page of metrics knows of, in unix seconds.
+pub fn last_success(page: &str) -> Option<f64> {
+    let line = page.lines().find_map(|line| line.strip_prefix("f1_ingest_last_success_timestamp_seconds "));
+    line?.trim().parse().ok()
+}
+
 /// The samples, those of the same labels added up: a page must not have labels twice.
 fn sums(samples: impl Iterator<Item = (Labels, f64)>) -> BTreeMap<Labels, f64> {
     let mut sums = BTreeMap::new();
@@ -91,6 +97,15 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_success_is_read_back() {
+        let mut page = Page::default();
+        page.build_info();
+        page.last_success(1_795_521_600.25);
+        assert_eq!(last_success(&page.text()), Some(1_795_521_600.25));
+        assert_eq!(last_success("# HELP f1_ingest_last_success_timestamp_seconds x\n"), None);
+    }
 
     #[test]
     fn a_family_is_its_help_its_type_and_its_samples() {

@@ -38,6 +38,15 @@ pub struct HostOptions {
     /// Show on stderr what is being transferred; `auto`: on a terminal
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub progress: Progress,
+    /// Write what became of a run into this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// Write a run's figures into this file, for Prometheus's textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
+    /// Tell a monitor of a run's start (URL/start), success (URL) or failure (URL/fail) [env: F1_PING_URL]
+    #[arg(long, value_name = "URL")]
+    pub ping_url: Option<String>,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +205,8 @@ mod tests {
     fn help_has_both_parts() {
         let help = help::<RunLine>();
         assert!(help.contains("--max-memory") && help.contains("--jolpica-url"), "{help}");
-        assert!(super::help::<ServeLine>().contains("--schedule") && !help.contains("--schedule"));
+        assert!(
+            super::help::<ServeLine>().contains("--schedule <CRON>") && !help.contains("--schedule <CRON>")
+        );
     }
 }

@@ -3,9 +3,11 @@
 use anyhow::Result;
 use f1_ingest_component::client::authority;
 use f1_ingest_component::error::Error;
+use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{self, Command, Job};
 
 use crate::credentials;
+use crate::observe::Observers;
 use crate::options::{HostOptions, RunLine, help, take};
 use crate::outbound::Outbound;
 use crate::outcome::Outcome;
@@ -22,7 +24,9 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         (_, Command::Help) => print!("{}", help::<RunLine>()),
         (_, Command::Version) => println!("f1-ingest {}", env!("CARGO_PKG_VERSION")),
         (variables, Command::Ingest(job)) => {
-            return Ok(ingest(host, arguments, &variables, &job)?.exit_code());
+            let observers = Observers::new(&host)?;
+            let runner = Runner::new(host, observers)?;
+            return Ok(ingest(&runner, arguments, &variables, &job)?.exit_code());
         }
     }
     Ok(0)
@@ -64,7 +68,7 @@ pub fn prepare(
 
 /// What the job's requests meet: the allow-list that its options imply, and the store and recordings
 /// that the host's options name.
-pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job) -> Result<Outbound> {
+pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job, log: Log) -> Result<Outbound> {
     let store = host.store.as_deref().map(|folder| Store::for_job(folder, variables, &job.bucket));
     let replay = (!host.replay.is_empty()).then(|| Recordings::open(&host.replay));
     // AWS may send us to the bucket's own region.
@@ -78,19 +82,14 @@ pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job) -> Result<
         record: host.record.as_deref().map(Recorder::open).transpose()?,
         pool: Pool::default(),
         progress: Progress::new(host.progress),
+        log,
         refused: Default::default(),
     })
 }
 
 /// Runs a job in its sandbox.
-pub fn ingest(
-    host: HostOptions,
-    arguments: Vec<String>,
-    variables: &Variables,
-    job: &Job,
-) -> Result<Outcome> {
+pub fn ingest(runner: &Runner, arguments: Vec<String>, variables: &Variables, job: &Job) -> Result<Outcome> {
     // One thread is enough for one guest, and quicker to start.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let runner = Runner::new(host)?;
     Ok(runtime.block_on(runner.ingest(arguments, variables, job)))
 }

@@ -9,6 +9,7 @@ use f1_ingest_component::log::Log;
 use f1_ingest_component::options::Job;
 
 use crate::credentials;
+use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::outcome::{self, Outcome};
 use crate::run::{Variables, outbound};
@@ -27,27 +28,34 @@ pub struct Runner {
     pub host: HostOptions,
     sandbox: Sandbox,
     component: TypedPre<State>,
+    observers: Observers,
 }
 
 impl Runner {
-    pub fn new(host: HostOptions) -> Result<Runner> {
+    pub fn new(host: HostOptions, observers: Observers) -> Result<Runner> {
         let sandbox = Sandbox::new(&host)?;
         let component = TypedPre::new(sandbox.component.clone())
             .map_err(|_| Error::usage("the component does not export f1:ingest/job"))?;
-        Ok(Runner { host, sandbox, component })
+        Ok(Runner { host, sandbox, component, observers })
     }
 
     /// Runs `job`, which these arguments and variables ask for, in a sandbox of its own. What ends it from
     /// outside is logged here, what the job itself fails at by the job.
     pub async fn ingest(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Outcome {
-        let run_id = run_id();
+        let log = Log { format: job.log_format, run_id: run_id() };
         let (started, clock) = (SystemTime::now(), Instant::now());
-        let result = self.call(arguments, variables, job, &run_id).await;
+        let run = async {
+            let result = self.call(arguments, variables, job, &log).await;
+            (result, clock.elapsed())
+        };
+        let ((result, took), ()) = tokio::join!(run, self.observers.begun(&log));
         if let Err(error) = &result {
-            Log { format: job.log_format, run_id: run_id.clone() }.error(&format!("{error:#}"));
+            log.error(&format!("{error:#}"));
         }
-        let took = clock.elapsed();
-        Outcome { run_id, started, took, result: result.map(outcome::report) }
+        let result = result.map(outcome::report);
+        let outcome = Outcome { run_id: log.run_id.clone(), started, took, result };
+        self.observers.ended(&outcome, &log).await;
+        outcome
     }
 
     async fn call(
@@ -55,14 +63,14 @@ impl Runner {
         arguments: Vec<String>,
         variables: &Variables,
         job: &Job,
-        run_id: &str,
+        log: &Log,
     ) -> Result<exports::f1::ingest::job::Report> {
         let variables = &credentials::complete(&self.host, variables, job).await?;
         let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
-        let outbound = Arc::new(outbound(&self.host, variables, job)?);
+        let outbound = Arc::new(outbound(&self.host, variables, job, log.clone())?);
         let progress = outbound.progress.clone();
         let mut store = self.sandbox.store(variables, file.as_ref(), outbound)?;
-        let request = Request { arguments, run_id: Some(run_id.to_owned()) };
+        let request = Request { arguments, run_id: Some(log.run_id.clone()) };
         let report = self
             .sandbox
             .limited(&mut store, async |store| {

@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use f1_ingest_component::error::Error;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
-use wasmtime::{Cache, CacheConfig, Config, Engine, ResourceLimiter, Store, Trap};
+use wasmtime::{Config, Engine, ResourceLimiter, Store, Trap};
 use wasmtime_wasi::cli::AsyncStdoutStream;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::compiled;
 use crate::options::HostOptions;
 use crate::outbound::{Hooks, Outbound};
 use crate::progress::{Beside, Progress};
@@ -38,10 +39,9 @@ impl Sandbox {
         // Nobody debugs the guest here, and every start reads what is compiled.
         config.generate_address_map(false);
         config.native_unwind_info(false);
-        config.cache(cache());
         let engine = Engine::new(&config).map_err(plain)?;
         let component = match &options.component {
-            None => Component::from_binary(&engine, EMBEDDED).map_err(plain)?,
+            None => compiled::component(&engine, EMBEDDED).map_err(plain)?,
             Some(file) => load(&engine, file)?,
         };
         let mut linker = Linker::new(&engine);
@@ -116,17 +116,10 @@ pub fn plain(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("{error:#}")
 }
 
-/// Compiled code is kept between runs: compiling takes longer than most runs. Without a place to keep it
-/// everything works, just slower.
-fn cache() -> Option<Cache> {
-    let cache = Cache::new(CacheConfig::new());
-    cache.inspect_err(|error| tracing::debug!("no cache for compiled code: {error:#}")).ok()
-}
-
 fn load(engine: &Engine, file: &Path) -> Result<Component> {
     let usage = |error| Error::usage(format!("--component {}: {error:#}", file.display()));
     let bytes = std::fs::read(file).map_err(|error| usage(error.into()))?;
-    Ok(Component::from_binary(engine, &bytes).map_err(|error| usage(anyhow!("{}", error.root_cause())))?)
+    Ok(compiled::component(engine, &bytes).map_err(|error| usage(anyhow!("{}", error.root_cause())))?)
 }
 
 /// The guest's own output. It gets no input.
@@ -134,9 +127,9 @@ fn streams(wasi: &mut WasiCtxBuilder, progress: &Progress) {
     /// As much as a guest may write before it has to wait.
     const BUDGET: usize = 64 << 10;
     match progress {
-        Progress::Bar(bar) => {
-            wasi.stdout(AsyncStdoutStream::new(BUDGET, Beside { bar: bar.clone(), to: std::io::stdout() }));
-            wasi.stderr(AsyncStdoutStream::new(BUDGET, Beside { bar: bar.clone(), to: std::io::stderr() }));
+        Progress::Bars(bars) => {
+            wasi.stdout(AsyncStdoutStream::new(BUDGET, Beside { bars: bars.clone(), to: std::io::stdout() }));
+            wasi.stderr(AsyncStdoutStream::new(BUDGET, Beside { bars: bars.clone(), to: std::io::stderr() }));
         }
         _ => {
             wasi.inherit_stdout().inherit_stderr();

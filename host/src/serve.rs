@@ -8,6 +8,7 @@ use f1_ingest_component::error::Error;
 use f1_ingest_component::options::Command;
 
 use crate::listen;
+use crate::observe::Observers;
 use crate::options::{ServeLine, help, take};
 use crate::run::{environment, prepare};
 use crate::runner::Runner;
@@ -34,7 +35,8 @@ pub fn serve(arguments: Vec<String>) -> Result<u8> {
     state.write(last).map_err(|error| Error::usage(format!("{error:#}")))?;
     let token = std::env::var("F1_INGEST_TOKEN").ok().filter(|token| !token.is_empty());
     let has_token = token.is_some();
-    let service = Service::new(Runner::new(host)?, arguments, token);
+    let observers = Observers::new(&host)?;
+    let service = Service::new(Runner::new(host, observers)?, arguments, token);
 
     listen::runtime()?.block_on(async {
         let listener = listen::bind(&serve.listen).await?;

@@ -42,9 +42,12 @@ class Warnings(logging.Handler):
         self.texts.append(record.getMessage())
 
 
-def answering_from(folder):
+def answering_from(*folders):
     """A stand-in for FastF1's `Cache.requests_get`: the first of the URLs that is there."""
-    index = {unquote(url): entry for url, entry in json.loads((folder / "index.json").read_text()).items()}
+    index = {}
+    for folder in folders:
+        for url, entry in json.loads((folder / "index.json").read_text()).items():
+            index.setdefault(unquote(url), (folder / entry["file"], entry))
 
     def get(urls, params=None, **_):
         for url in [urls] if isinstance(urls, str) else urls:
@@ -52,9 +55,10 @@ def answering_from(folder):
                 url += "?" + query
             response = requests.Response()
             response.url, response.status_code, response._content = url, 404, b"Not Found"
-            if entry := index.get(unquote(url)):
+            if found := index.get(unquote(url)):
+                file, entry = found
                 response.status_code = entry["status"]
-                response._content = (folder / entry["file"]).read_bytes()
+                response._content = file.read_bytes()
                 response.headers.update(entry["headers"])
             if response.status_code < 400:
                 break

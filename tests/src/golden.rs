@@ -51,13 +51,3 @@ pub fn make(recordings: &Path, out: &Path) -> bool {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     true
 }
-
-/// The numbers of the drivers in a golden file's results.
-pub fn drivers(golden: &Value) -> Vec<String> {
-    let Value::List(rows) = golden.get("fastf1").get("results") else { return Vec::new() };
-    let number = |row: &Value| match row.get("DriverNumber") {
-        Value::Text(number) => Some(number.clone()),
-        _ => None,
-    };
-    rows.iter().filter_map(number).collect()
-}

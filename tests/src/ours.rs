@@ -8,16 +8,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use f1_ingest_component::client::Client;
 use f1_ingest_component::fastf1;
-use f1_ingest_component::fastf1::feed::Unusable;
-use f1_ingest_component::fastf1::telemetry::{Car, Keep, Position, Reader, document};
 use f1_ingest_component::options::{Command, Job, parse};
 use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::schedule::session_asked_for;
 use futures_util::TryStreamExt;
 use http::{HeaderMap, StatusCode};
 
 use crate::compare::{Agreement, Value, compare};
-use crate::golden;
-use crate::synthetic::recording::{Session, percent_encoded};
+use crate::synthetic::recording::Session;
 
 /// Answers from recordings, the first that has the URL; what none has is 404.
 pub struct Replay(HashMap<String, (StatusCode, PathBuf)>);
@@ -68,39 +66,46 @@ impl Clock for &Replay {
     }
 }
 
-/// The `telemetry` document of the feeds below a livetiming path, for these drivers, or why there is none.
-pub fn telemetry(replay: &Replay, path: &str, drivers: &[String]) -> Result<Value, String> {
-    let feed = |topic: &str| {
-        let url =
-            percent_encoded(&format!("https://livetiming.formula1.com/static/{path}{topic}.jsonStream"));
-        replay.0.get(&url).map(|(_, file)| fs::read(file).expect("a recorded body")).unwrap_or_default()
-    };
-    let (mut car, mut position) = (Reader::<Car>::new(Keep::Samples), Reader::<Position>::new(Keep::Samples));
-    feed("CarData.z").chunks(64 << 10).for_each(|chunk| car.push(chunk));
-    feed("Position.z").chunks(64 << 10).for_each(|chunk| position.push(chunk));
-    let unusable = |e: Unusable| e.to_string();
-    let (car, position) = (car.finish().map_err(unusable)?, position.finish().map_err(unusable)?);
-    let pieces: Result<Vec<_>, _> = document(&car, &position, drivers).collect();
-    serde_json::from_slice(&pieces.map_err(unusable)?.concat())
-        .map_err(|e| format!("the document is no JSON: {e}"))
+/// Which document of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Fastf1,
+    Telemetry,
 }
 
-/// The `fastf1` document of a session, or why there is none.
-pub fn fastf1(replay: &Replay, season: i32, round: i64, session: &str) -> Result<Value, String> {
-    let job = job(season, round, session);
+/// A document of a session, or why there is none.
+pub fn document(
+    replay: &Replay,
+    source: Source,
+    season: i32,
+    round: i64,
+    session: &str,
+) -> Result<Value, String> {
+    let job = job(source, season, round, session);
     let client = Client::new(replay, &job);
-    let body = async { fastf1::fetch(&client, &job).await?.body.try_concat().await };
+    let body = async {
+        let session = session_asked_for(&client, &job).await?;
+        let loaded = fastf1::load(&client, &job, &session).await?;
+        let document = match source {
+            Source::Fastf1 => loaded.tables()?,
+            Source::Telemetry => loaded.telemetry()?,
+        };
+        document.body.try_concat().await
+    };
     let body = pollster::block_on(body).map_err(|e| e.message)?;
     serde_json::from_slice(&body).map_err(|e| format!("the document is no JSON: {e}"))
 }
 
-fn job(season: i32, round: i64, session: &str) -> Job {
+fn job(source: Source, season: i32, round: i64, session: &str) -> Job {
     let (season, round) = (season.to_string(), round.to_string());
     let arguments = [
         "--bucket",
         "lake",
         "--dry-run",
-        "--include-fastf1",
+        match source {
+            Source::Fastf1 => "--include-fastf1",
+            Source::Telemetry => "--include-telemetry",
+        },
         "--requests-per-second",
         "0",
         "--season",
@@ -123,10 +128,11 @@ pub fn beside(
     golden: &Value,
 ) -> Vec<(&'static str, Result<Agreement, String>)> {
     let replay = Replay::of(&[folder]);
-    let tables = fastf1(&replay, session.season, session.round, &session.name);
-    let mut agreements = vec![("fastf1", tables.map(|ours| compare(golden.get("fastf1"), &ours)))];
+    let ours = |source| document(&replay, source, session.season, session.round, &session.name);
+    let mut agreements =
+        vec![("fastf1", ours(Source::Fastf1).map(|ours| compare(golden.get("fastf1"), &ours)))];
     if golden.get("telemetry") != &Value::Null {
-        let ours = telemetry(&replay, &session.path, &golden::drivers(golden));
+        let ours = ours(Source::Telemetry);
         agreements.push(("telemetry", ours.map(|ours| compare(golden.get("telemetry"), &ours))));
     }
     agreements

@@ -1,7 +1,7 @@
 //! The sessions recorded in `../shared`, against what FastF1 made of them.
 
 use f1_ingest_tests::compare::{Value, compare};
-use f1_ingest_tests::ours::{self, Replay};
+use f1_ingest_tests::ours::{self, Replay, Source};
 use f1_ingest_tests::shared::shared;
 
 #[test]
@@ -19,7 +19,8 @@ fn every_cell_of_a_recorded_session_is_fastf1s() {
         let expected: Value = serde_json::from_slice(&read("fastf1.json")).expect("JSON");
         let season = name.get(..4).and_then(|season| season.parse().ok()).expect("a season");
         let (round, session) = (info["round"].as_i64().expect("a round"), name.rsplit('-').next());
-        let actual = ours::fastf1(&replay, season, round, session.expect("a session")).expect(&name);
+        let actual =
+            ours::document(&replay, Source::Fastf1, season, round, session.expect("a session")).expect(&name);
         let agreement = compare(&expected, &actual);
         println!("{name}: {agreement}");
         if !agreement.is_complete() {

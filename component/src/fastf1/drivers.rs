@@ -1,11 +1,8 @@
 //! The drivers of a session out of the feed `DriverList` (FastF1's `driver_info` and `_drivers_from_f1_api`).
 
-use serde::de::{IgnoredAny, MapAccess};
-
 use super::feed::{self, Content, Count, Unusable};
-use super::python;
 use super::time::Timedelta;
-use super::value::{Fields, Keyed, Leaf, Object};
+use super::value::Value;
 
 /// Drivers that appear later than this are a mistake of the feed.
 const LATEST: Timedelta = Timedelta::from_seconds(60 * 60);
@@ -34,66 +31,6 @@ pub struct Drivers {
     pub count: Count,
 }
 
-/// One update of one driver: the values that it sets.
-#[derive(Default)]
-struct Patch(Vec<(Field, Option<String>)>);
-
-#[derive(Clone, Copy)]
-enum Field {
-    RacingNumber,
-    BroadcastName,
-    Tla,
-    TeamName,
-    TeamColour,
-    FirstName,
-    LastName,
-    HeadshotUrl,
-    CountryCode,
-}
-
-impl Field {
-    fn named(key: &str) -> Option<Field> {
-        Some(match key {
-            "RacingNumber" => Field::RacingNumber,
-            "BroadcastName" => Field::BroadcastName,
-            "Tla" => Field::Tla,
-            "TeamName" => Field::TeamName,
-            "TeamColour" => Field::TeamColour,
-            "FirstName" => Field::FirstName,
-            "LastName" => Field::LastName,
-            "HeadshotUrl" => Field::HeadshotUrl,
-            "CountryCode" => Field::CountryCode,
-            _ => return None,
-        })
-    }
-}
-
-impl<'de> Fields<'de> for Patch {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match Field::named(key) {
-            Some(field) => self.0.push((field, text(&map.next_value()?))),
-            None => {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Python's `str(value)`; None stays None.
-fn text(value: &Leaf) -> Option<String> {
-    Some(match value {
-        Leaf::Null => return None,
-        Leaf::Bool(true) => "True".into(),
-        Leaf::Bool(false) => "False".into(),
-        Leaf::Int(number) => number.to_string(),
-        Leaf::Float(number) => python::float_text(*number),
-        Leaf::Text(text) => text.to_string(),
-        Leaf::List { .. } => "[]".into(),
-        Leaf::Object { .. } => "{}".into(),
-    })
-}
-
 /// One driver while the feed is read: its key, its racing number, and the rest.
 #[derive(Default)]
 struct Entry {
@@ -103,20 +40,22 @@ struct Entry {
 }
 
 impl Entry {
-    fn apply(&mut self, patch: &Patch) {
+    fn apply(&mut self, update: Value) {
         let driver = &mut self.driver;
-        for (field, value) in &patch.0 {
-            *match field {
-                Field::RacingNumber => &mut self.racing_number,
-                Field::BroadcastName => &mut driver.broadcast_name,
-                Field::Tla => &mut driver.abbreviation,
-                Field::TeamName => &mut driver.team_name,
-                Field::TeamColour => &mut driver.team_color,
-                Field::FirstName => &mut driver.first_name,
-                Field::LastName => &mut driver.last_name,
-                Field::HeadshotUrl => &mut driver.headshot_url,
-                Field::CountryCode => &mut driver.country_code,
-            } = value.clone();
+        for (key, value) in update.entries() {
+            let slot = match key {
+                "RacingNumber" => &mut self.racing_number,
+                "BroadcastName" => &mut driver.broadcast_name,
+                "Tla" => &mut driver.abbreviation,
+                "TeamName" => &mut driver.team_name,
+                "TeamColour" => &mut driver.team_color,
+                "FirstName" => &mut driver.first_name,
+                "LastName" => &mut driver.last_name,
+                "HeadshotUrl" => &mut driver.headshot_url,
+                "CountryCode" => &mut driver.country_code,
+                _ => continue,
+            };
+            *slot = value.python_text().map(Into::into);
         }
     }
 
@@ -130,24 +69,26 @@ impl Entry {
 pub fn read(feed: &[u8]) -> Result<Drivers, Unusable> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut delayed: Vec<String> = Vec::new();
-    let count = feed::each::<Keyed<Object<Patch>>>(feed, |message| {
-        let Content::Object(Keyed::Object(patches)) = message.content else { return Ok(()) };
-        if message.time.is_some_and(|time| time > LATEST) {
-            for (key, _) in patches {
-                if !entries.iter().any(|entry| entry.key == key) && !delayed.iter().any(|late| *late == key) {
-                    delayed.push(key.into_owned());
+    let count = feed::each(feed, &mut |message| {
+        let Content::Object(updates) = message.content else { return Ok(()) };
+        let is_late = message.time.is_some_and(|time| time > LATEST);
+        for (key, update) in updates.distinct_entries() {
+            let known = entries.iter().position(|entry| entry.key == key);
+            if is_late {
+                if known.is_none() && !delayed.iter().any(|late| late == key) {
+                    delayed.push(key.to_owned());
                 }
+                continue;
             }
-            return Ok(());
-        }
-        for (key, patch) in patches {
-            let Object::Is(patch) = patch else { continue };
-            let at = entries.iter().position(|entry| entry.key == key).unwrap_or_else(|| {
-                entries.push(Entry { key: key.into_owned(), ..Entry::default() });
+            if !update.is_object() {
+                continue;
+            }
+            let at = known.unwrap_or_else(|| {
+                entries.push(Entry { key: key.to_owned(), ..Entry::default() });
                 entries.len() - 1
             });
             if let Some(entry) = entries.get_mut(at) {
-                entry.apply(&patch);
+                entry.apply(update);
             }
         }
         Ok(())

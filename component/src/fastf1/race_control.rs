@@ -1,12 +1,10 @@
 //! RaceControlMessages: the lap times that race control deleted, and why (FastF1's `race_control_messages`
 //! and `_set_laps_deleted_from_rcm`).
 
-use serde::de::{IgnoredAny, MapAccess};
-
 use super::feed::{self, Content, Count, Unusable};
 use super::lap::Lap;
 use super::time::Timedelta;
-use super::value::{Conversion, Fields, Keyed, Leaf, Object};
+use super::value::{Conversion, Node, Value};
 
 /// Race control's messages, in the order of the feed; None for one without text.
 #[derive(Debug, Clone, Default)]
@@ -19,22 +17,17 @@ impl Messages {
     /// Reads the feed. Fails where FastF1's reader raises.
     pub fn read(feed: &[u8]) -> Result<Messages, Unusable> {
         let mut texts = Vec::new();
-        let count = feed::each::<Object<Line>>(feed, |message| {
-            let messages = match message.content {
-                Content::Object(Object::Is(Line(Some(Keyed::Object(messages))))) => {
-                    messages.into_iter().map(|(_, message)| message).collect()
-                }
-                Content::Object(Object::Is(Line(Some(Keyed::List(messages))))) => messages,
-                Content::Object(Object::Is(Line(Some(Keyed::Not(Leaf::Text(text)))))) if text.is_empty() => {
-                    Vec::new()
-                }
-                _ => return Err(Unusable::new("a line holds no messages")),
-            };
-            for message in messages {
-                let Object::Is(message) = message else {
-                    return Err(Unusable::new("a message is no object"));
-                };
-                texts.push(message.text()?);
+        let count = feed::each(feed, &mut |message| {
+            let Content::Object(line) = message.content else { return Err(no_messages()) };
+            let messages = line.get("Messages").ok_or_else(no_messages)?;
+            match messages.node() {
+                Node::Object(_) | Node::List(_) => {}
+                Node::Text(text) if text.is_empty() => {}
+                _ => return Err(no_messages()),
+            }
+            let keyed = messages.distinct_entries().map(|(_, message)| message);
+            for message in keyed.chain(messages.items()) {
+                texts.push(text(message)?);
             }
             Ok(())
         })?;
@@ -118,54 +111,20 @@ fn matches(text: &str, pattern: &str) -> bool {
         })
 }
 
-/// `{"Messages": [...]}`, or an object keyed by index.
-#[derive(Default)]
-struct Line<'a>(Option<Keyed<'a, Object<'a, Message<'a>>>>);
-
-#[derive(Default)]
-struct Message<'a> {
-    utc: Option<Leaf<'a>>,
-    message: Option<Leaf<'a>>,
-    sector: Option<Leaf<'a>>,
-    lap: Option<Leaf<'a>>,
+fn no_messages() -> Unusable {
+    Unusable::new("a line holds no messages")
 }
 
-impl Message<'_> {
-    /// The text. Fails where FastF1 cannot read the rest of the message.
-    fn text(&self) -> Result<Option<String>, Unusable> {
-        let unreadable = [&self.sector, &self.lap]
-            .into_iter()
-            .flatten()
-            .any(|number| number.int() == Err(Conversion::Type));
-        if self.utc.is_none() || unreadable {
-            return Err(Unusable::new("a message has no time, or a sector or lap that is no number"));
-        }
-        Ok(self.message.as_ref().map(|message| message.text().unwrap_or_default().to_owned()))
+/// The text of a message. Fails where FastF1 cannot read the rest of it.
+fn text(message: Value) -> Result<Option<String>, Unusable> {
+    if !message.is_object() {
+        return Err(Unusable::new("a message is no object"));
     }
-}
-
-impl<'de> Fields<'de> for Line<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Messages" => self.0 = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
+    let is_unreadable = |key| message.get(key).is_some_and(|number| number.int() == Err(Conversion::Type));
+    if message.get("Utc").is_none() || is_unreadable("Sector") || is_unreadable("Lap") {
+        return Err(Unusable::new("a message has no time, or a sector or lap that is no number"));
     }
-}
-
-impl<'de> Fields<'de> for Message<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let slot = match key {
-            "Utc" => &mut self.utc,
-            "Message" => &mut self.message,
-            "Sector" => &mut self.sector,
-            "Lap" => &mut self.lap,
-            _ => return map.next_value::<IgnoredAny>().map(drop),
-        };
-        *slot = Some(map.next_value()?);
-        Ok(())
-    }
+    Ok(message.get("Message").map(|message| message.text().unwrap_or_default().to_owned()))
 }
 
 #[cfg(test)]

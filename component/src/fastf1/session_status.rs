@@ -1,10 +1,7 @@
 //! SessionStatus: when a session was started, aborted, finished (FastF1's `session_status_data`).
 
-use serde::de::{IgnoredAny, MapAccess};
-
 use super::feed::{self, Content, Count, Unusable};
 use super::time::Timedelta;
-use super::value::{Fields, Leaf, Object};
 
 /// The session's statuses in the order of the feed.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +23,10 @@ pub struct StatusChange {
 impl SessionStatus {
     pub fn read(feed: &[u8]) -> Result<SessionStatus, Unusable> {
         let mut changes = Vec::new();
-        let count = feed::each::<Object<Status>>(feed, |message| {
-            if let Content::Object(Object::Is(Status(Some(status)))) = message.content {
+        let count = feed::each(feed, &mut |message| {
+            if let Content::Object(object) = message.content
+                && let Some(status) = object.get("Status")
+            {
                 let status = status.text().unwrap_or_default().to_owned();
                 changes.push(StatusChange { time: message.time, status });
             }
@@ -35,19 +34,5 @@ impl SessionStatus {
         })?;
         let start = changes.iter().find(|change| change.status == "Started").and_then(|change| change.time);
         Ok(SessionStatus { changes, start, count })
-    }
-}
-
-/// `{"Status": ...}`
-#[derive(Default)]
-pub(super) struct Status<'a>(pub Option<Leaf<'a>>);
-
-impl<'de> Fields<'de> for Status<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Status" => self.0 = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
     }
 }

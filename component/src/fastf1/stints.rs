@@ -2,13 +2,11 @@
 
 use std::rc::Rc;
 
-use serde::de::{IgnoredAny, MapAccess};
-
 use super::by_driver;
 use super::feed::{Count, Unusable};
 use super::python;
 use super::time::Timedelta;
-use super::value::{Fields, Keyed, Leaf, Object};
+use super::value::{Node, Value};
 
 /// The keys of a stint that FastF1 reads.
 const KEYS: [&str; 13] = [
@@ -58,8 +56,10 @@ impl Tyres {
     /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
     pub fn read(feed: &[u8]) -> Result<Tyres, Unusable> {
         let mut tyres = Tyres::default();
-        tyres.count =
-            by_driver::each(feed, |driver, time, DriverLine(stints)| tyres.take(&driver, time, &stints))?;
+        tyres.count = by_driver::each(feed, &mut |driver, time, line| match line.get("Stints") {
+            Some(stints) => tyres.take(driver, time, stints),
+            None => Ok(()),
+        })?;
         Ok(tyres)
     }
 
@@ -73,44 +73,34 @@ impl Tyres {
         self.drivers.iter().flat_map(|(_, tyres)| tyres).all(|tyre| tyre.new.is_some())
     }
 
-    fn take(
-        &mut self,
-        driver: &str,
-        time: Option<Timedelta>,
-        stints: &Option<Keyed<Object<Stint>>>,
-    ) -> Result<(), Unusable> {
+    fn take(&mut self, driver: &str, time: Option<Timedelta>, stints: Value) -> Result<(), Unusable> {
         // At the start of a session stints may be a list.
-        let stints: Vec<(i64, &Object<Stint>)> = match stints {
-            None => return Ok(()),
-            Some(Keyed::List(stints)) => (0..).zip(stints).collect(),
-            Some(Keyed::Object(stints)) => stints
-                .iter()
-                .map(|(number, stint)| Some((python::int(number)?, stint)))
-                .collect::<Option<_>>()
-                .ok_or_else(|| Unusable::new("a stint has no number"))?,
-            Some(Keyed::Not(leaf)) if leaf.is_truthy() => {
-                return Err(Unusable::new("the stints are no object"));
-            }
-            Some(Keyed::Not(_)) => return Ok(()),
-        };
-        let nothing = Stint::default();
-        for (number, stint) in stints {
-            let stint = match stint {
-                Object::Is(stint) => stint,
-                Object::Not(Leaf::List { .. }) => &nothing,
+        let of_list = (0..).zip(stints.items()).map(|(number, stint)| (Some(number), stint));
+        let by_number = stints.distinct_entries().map(|(number, stint)| (python::int(number), stint));
+        let is_keyed = stints.is_list() || stints.is_object();
+        if !is_keyed && stints.is_truthy() {
+            return Err(Unusable::new("the stints are no object"));
+        }
+        if stints.distinct_entries().any(|(number, _)| python::int(number).is_none()) {
+            return Err(Unusable::new("a stint has no number"));
+        }
+        for (number, stint) in of_list.chain(by_number) {
+            let Some(number) = number else { continue };
+            match stint.node() {
+                Node::Object(_) | Node::List(_) => {}
                 // FastF1 looks for the keys in a text as well.
-                Object::Not(Leaf::Text(text)) if !KEYS.iter().any(|key| text.contains(key)) => &nothing,
-                Object::Not(_) => return Err(Unusable::new("a stint is no object")),
-            };
+                Node::Text(text) if !KEYS.iter().any(|key| text.contains(key)) => {}
+                _ => return Err(Unusable::new("a stint is no object")),
+            }
             let tyre = Tyre {
                 time,
                 stint: number,
-                compound: stint.compound.as_ref().and_then(as_text),
-                start_laps: match &stint.start_laps {
-                    None | Some(Leaf::Null) => Age::Unknown,
-                    Some(age) => age.number().map_or(Age::NoNumber, Age::Laps),
+                compound: stint.get("Compound").and_then(Value::python_text).map(Into::into),
+                start_laps: match stint.get("StartLaps") {
+                    Some(age) if *age.node() != Node::Null => age.number().map_or(Age::NoNumber, Age::Laps),
+                    _ => Age::Unknown,
                 },
-                new: stint.new.as_ref().map(|new| new.text() == Some("true")),
+                new: stint.get("New").map(|new| new.text() == Some("true")),
             };
             match self.drivers.iter_mut().find(|(known, _)| **known == *driver) {
                 Some((_, tyres)) => tyres.push(tyre),
@@ -228,53 +218,6 @@ fn distinct(values: impl Iterator<Item = i64>) -> Vec<i64> {
         }
     }
     seen
-}
-
-/// Python's `str` of a value; None for null.
-fn as_text(value: &Leaf) -> Option<String> {
-    match value {
-        Leaf::Null => None,
-        Leaf::Text(text) => Some(text.to_string()),
-        Leaf::Bool(true) => Some("True".into()),
-        Leaf::Bool(false) => Some("False".into()),
-        Leaf::Int(number) => Some(number.to_string()),
-        Leaf::Float(number) => Some(python::float_text(*number)),
-        Leaf::List { .. } => Some("[]".into()),
-        Leaf::Object { .. } => Some("{}".into()),
-    }
-}
-
-#[derive(Default)]
-struct DriverLine<'a>(Option<Keyed<'a, Object<'a, Stint<'a>>>>);
-
-#[derive(Default)]
-struct Stint<'a> {
-    compound: Option<Leaf<'a>>,
-    start_laps: Option<Leaf<'a>>,
-    new: Option<Leaf<'a>>,
-}
-
-impl<'de> Fields<'de> for DriverLine<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "Stints" => self.0 = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Fields<'de> for Stint<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let slot = match key {
-            "Compound" => &mut self.compound,
-            "StartLaps" => &mut self.start_laps,
-            "New" => &mut self.new,
-            _ => return map.next_value::<IgnoredAny>().map(drop),
-        };
-        *slot = Some(map.next_value()?);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

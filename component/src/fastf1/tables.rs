@@ -10,7 +10,6 @@ use super::laps::{self, Inputs};
 use super::results::computed::{Parts, fill_in};
 use super::results::{self, ResultRow};
 use super::table::write_rows;
-use super::telemetry::{Car, Keep, Position, Reader, zero_date};
 use super::text::Text;
 use super::time::Timestamp;
 use super::weather::{self, Weather};
@@ -24,6 +23,8 @@ pub struct Sources<'a> {
     pub results: Option<&'a [u8]>,
     /// Jolpica's `laps/1.json`, of a race.
     pub first_lap: Option<&'a [u8]>,
+    /// The moment of session time 0 (FastF1's `_calculate_t0_date`); laps have no dates without it.
+    pub zero_date: Option<Timestamp>,
 }
 
 /// The tables; one that FastF1 could not load is None.
@@ -56,7 +57,7 @@ impl Tables {
             timing_app_data: (sources.feed)("TimingAppData"),
             race_control: (sources.feed)("RaceControlMessages"),
             first_lap: sources.first_lap,
-            t0_date: t0_date(sources, &mut warnings),
+            t0_date: sources.zero_date,
         });
         warnings.extend(loaded.warnings);
         for number in loaded.drivers_from_timing.into_iter().flatten() {
@@ -91,6 +92,26 @@ impl Tables {
         write_rows(out, &self.results)?;
         out.write_all(b"}")
     }
+}
+
+/// The numbers in FastF1's `session.drivers` when it loads telemetry: before it computes results from laps.
+/// Where neither upstream lists any, those whom the timing data knows.
+pub fn numbers(session: &Session, sources: &Sources) -> Vec<String> {
+    let warnings = &mut Vec::new();
+    let drivers = drivers(sources, warnings);
+    let classified = classified(session, sources, warnings);
+    let rows = results::joined(session, &drivers, &classified, warnings);
+    let numbers: Vec<_> = participants(&rows).into_iter().map(|driver| driver.number).collect();
+    if !numbers.is_empty() {
+        return numbers;
+    }
+    let timing = Inputs {
+        drivers: Some(&[]),
+        timing_data: (sources.feed)("TimingData"),
+        timing_app_data: (sources.feed)("TimingAppData"),
+        ..Inputs::default()
+    };
+    laps::load(&timing).drivers_from_timing.unwrap_or_default()
 }
 
 fn drivers(sources: &Sources, warnings: &mut Vec<String>) -> Vec<Driver> {
@@ -143,17 +164,4 @@ fn participants(rows: &[ResultRow]) -> Vec<laps::Driver> {
         }
     }
     participants
-}
-
-/// The moment of session time 0 (FastF1's `_calculate_t0_date`); laps have no dates without it.
-fn t0_date(sources: &Sources, warnings: &mut Vec<String>) -> Option<Timestamp> {
-    let mut car = Reader::<Car>::new(Keep::ZeroDate);
-    let mut position = Reader::<Position>::new(Keep::ZeroDate);
-    car.push((sources.feed)("CarData.z").unwrap_or_default());
-    position.push((sources.feed)("Position.z").unwrap_or_default());
-    let zero = car.finish().and_then(|car| Ok(zero_date(&car, &position.finish()?)));
-    zero.unwrap_or_else(|why| {
-        warnings.push(format!("telemetry cannot be used: {why}"));
-        None
-    })
 }

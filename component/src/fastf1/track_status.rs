@@ -1,9 +1,7 @@
 //! TrackStatus: yellow and red flags, safety cars (FastF1's `track_status_data`), and which of them a lap saw.
 
 use super::feed::{self, Content, Count, Unusable};
-use super::session_status::Status;
 use super::time::Timedelta;
-use super::value::Object;
 
 /// The track's statuses in the order of the feed.
 #[derive(Debug, Clone, Default)]
@@ -19,9 +17,9 @@ type Code = Option<String>;
 impl TrackStatus {
     pub fn read(feed: &[u8]) -> Result<TrackStatus, Unusable> {
         let mut changes = Vec::new();
-        let count = feed::each::<Object<Status>>(feed, |message| {
-            if let Content::Object(Object::Is(Status(status))) = message.content {
-                let code = match status {
+        let count = feed::each(feed, &mut |message| {
+            if let Content::Object(object) = message.content {
+                let code = match object.get("Status") {
                     Some(status) => status.text().map(str::to_owned),
                     None => Some(String::new()),
                 };

@@ -1,11 +1,9 @@
 //! WeatherData: the weather table (FastF1's `weather_data`).
 
-use serde::de::{IgnoredAny, MapAccess};
-
 use super::feed::{self, Content, Count, Unusable};
 use super::table::{Cell, Row};
 use super::time::Timedelta;
-use super::value::{Conversion, Fields, Leaf, Object};
+use super::value::{Conversion, Value};
 
 /// One row: the weather at a session time, about every minute.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,17 +27,18 @@ pub struct Weather {
 /// Reads the feed. Fails where FastF1's reader raises: the table is null then.
 pub fn read(feed: &[u8]) -> Result<(Vec<Weather>, Count), Unusable> {
     let mut rows = Vec::new();
-    let count = feed::each::<Object<WeatherLine>>(feed, |message| {
-        if let Content::Object(Object::Is(line)) = message.content {
+    let count = feed::each(feed, &mut |message| {
+        if let Content::Object(line) = message.content {
+            let float = |key| or_zero(line.get(key).map(Value::float));
             rows.push(Weather {
                 time: message.time,
-                air_temp: or_zero(&line.air_temp, Leaf::float)?,
-                humidity: or_zero(&line.humidity, Leaf::float)?,
-                pressure: or_zero(&line.pressure, Leaf::float)?,
-                rainfall: line.rainfall.as_ref().and_then(Leaf::text) == Some("1"),
-                track_temp: or_zero(&line.track_temp, Leaf::float)?,
-                wind_direction: or_zero(&line.wind_direction, Leaf::int)?,
-                wind_speed: or_zero(&line.wind_speed, Leaf::float)?,
+                air_temp: float("AirTemp")?,
+                humidity: float("Humidity")?,
+                pressure: float("Pressure")?,
+                rainfall: line.get("Rainfall").and_then(Value::text) == Some("1"),
+                track_temp: float("TrackTemp")?,
+                wind_direction: or_zero(line.get("WindDirection").map(Value::int))?,
+                wind_speed: float("WindSpeed")?,
             });
         }
         Ok(())
@@ -48,42 +47,11 @@ pub fn read(feed: &[u8]) -> Result<(Vec<Weather>, Count), Unusable> {
 }
 
 /// A value that is missing or no number becomes 0; one of another type is an error, as in FastF1.
-fn or_zero<'a, N: Default>(
-    value: &Option<Leaf<'a>>,
-    convert: impl Fn(&Leaf<'a>) -> Result<N, Conversion>,
-) -> Result<N, Unusable> {
-    match value.as_ref().map(convert) {
+fn or_zero<N: Default>(value: Option<Result<N, Conversion>>) -> Result<N, Unusable> {
+    match value {
         Some(Ok(number)) => Ok(number),
         Some(Err(Conversion::Value)) | None => Ok(N::default()),
         Some(Err(Conversion::Type)) => Err(Unusable::new("a measurement is no number")),
-    }
-}
-
-#[derive(Default)]
-struct WeatherLine<'a> {
-    air_temp: Option<Leaf<'a>>,
-    humidity: Option<Leaf<'a>>,
-    pressure: Option<Leaf<'a>>,
-    rainfall: Option<Leaf<'a>>,
-    track_temp: Option<Leaf<'a>>,
-    wind_direction: Option<Leaf<'a>>,
-    wind_speed: Option<Leaf<'a>>,
-}
-
-impl<'de> Fields<'de> for WeatherLine<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let slot = match key {
-            "AirTemp" => &mut self.air_temp,
-            "Humidity" => &mut self.humidity,
-            "Pressure" => &mut self.pressure,
-            "Rainfall" => &mut self.rainfall,
-            "TrackTemp" => &mut self.track_temp,
-            "WindDirection" => &mut self.wind_direction,
-            "WindSpeed" => &mut self.wind_speed,
-            _ => return map.next_value::<IgnoredAny>().map(drop),
-        };
-        *slot = Some(map.next_value()?);
-        Ok(())
     }
 }
 

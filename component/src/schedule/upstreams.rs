@@ -59,11 +59,9 @@ impl Upstream {
                 (url, f1schedule::parse(&body))
             }
             Upstream::Livetiming => {
-                let body = job.livetiming.index(client, season).await?;
-                (
-                    livetiming::url(&job.livetiming.official, &livetiming::index_path(season))?,
-                    index::parse(&body, season),
-                )
+                let path = livetiming::index_path(season);
+                let body = job.livetiming.get(client, &path).await?;
+                (livetiming::url(&job.livetiming.official, &path)?, index::parse(&body, season))
             }
             Upstream::Jolpica => {
                 let url = crate::jolpica::url(&job.jolpica_url, &format!("{season}.json"))?;

@@ -87,15 +87,15 @@ enum ToLeader {
 /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
 pub fn read(feed: &[u8]) -> Result<Timing, Unusable> {
     let mut drivers: Vec<Track> = Vec::new();
-    let count = by_driver::each(feed, |number, time, line: DriverLine| {
+    let count = by_driver::each(feed, &mut |number, time, line| {
         let track = match drivers.iter().position(|track| *track.number == *number) {
             Some(known) => drivers.get_mut(known),
             None => {
-                drivers.push(Track::new(&number));
+                drivers.push(Track::new(number));
                 drivers.last_mut()
             }
         };
-        track.map_or(Ok(()), |track| track.take(time, line))
+        track.map_or(Ok(()), |track| track.take(time, DriverLine::of(line)))
     })?;
     timing(drivers, count)
 }

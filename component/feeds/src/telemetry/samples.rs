@@ -3,14 +3,14 @@
 use std::marker::PhantomData;
 
 use super::align::{NO_DATE, outer_merge};
-use super::feeds::{Channels, Feed, Flaw, OFF_TRACK, Record, Sample, Texts};
+use super::feeds::{Car, Channels, Feed, Flaw, OFF_TRACK, Position, Sample, Texts};
 use super::packed::Packed;
 use super::record::Unpacker;
 use super::zero::{Offsets, reference};
-use crate::fastf1::feed::{Count, Unusable, split_timestamp};
-use crate::fastf1::lines::Lines;
-use crate::fastf1::time::{Timedelta, Timestamp};
-use crate::fastf1::value::{Keyed, Object};
+use crate::feed::{Count, Unusable, split_timestamp};
+use crate::lines::Lines;
+use crate::time::{Timedelta, Timestamp};
+use crate::value::{Json, Value};
 
 /// What a reader keeps of a feed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl<F: Feed> Reader<F> {
         Reader { lines: Lines::default(), unpacker: Unpacker::new(), samples, failed: None }
     }
 
-    pub fn push(&mut self, chunk: &[u8]) {
+    fn take(&mut self, chunk: &[u8]) {
         let Reader { lines, unpacker, samples, failed } = self;
         if failed.is_none() {
             *failed = lines.push(chunk, |line| samples.read(unpacker, line)).err();
@@ -92,35 +92,54 @@ impl<F: Feed> Reader<F> {
     }
 }
 
+/// What the crate's user calls is built here, for speed: see the crate's own words.
+macro_rules! concrete {
+    ($($feed:ty),*) => {
+        $(impl Reader<$feed> {
+            /// Forgets what came: the feed begins, for the first time or anew.
+            pub fn begin(&mut self) {
+                *self = Reader::new(self.samples.keep);
+            }
+
+            #[inline(never)]
+            pub fn push(&mut self, chunk: &[u8]) {
+                self.take(chunk);
+            }
+        })*
+    };
+}
+
+concrete!(Car, Position);
+
 impl<F: Feed> Samples<F> {
     fn read(&mut self, unpacker: &mut Unpacker, line: &str) {
         let (timestamp, record) = split_timestamp(line);
         self.count.messages += 1;
-        let read = unpacker.unpack(record).and_then(|json| {
-            let record = serde_json::from_str::<Object<Record<F>>>(json).ok()?;
-            self.record(Timedelta::parse(timestamp), record.get()?)
-        });
+        let read = unpacker
+            .unpack(record)
+            .and_then(|json| self.record(Timedelta::parse(timestamp), Json::default().read(json)?));
         if read.is_none() {
             self.count.undecodable += 1;
         }
     }
 
     /// None where a value is missing or not of the shape that FastF1 expects. What came before it stays.
-    fn record(&mut self, time: Option<Timedelta>, record: &Record<F>) -> Option<()> {
-        let Keyed::List(moments) = record.moments.as_ref()? else { return None };
-        for moment in moments {
-            let moment = moment.get()?;
-            let date = moment.date.as_ref()?.text().and_then(Timestamp::parse);
+    fn record(&mut self, time: Option<Timedelta>, record: Value) -> Option<()> {
+        let moments = record.get(F::MOMENTS).filter(|moments| moments.is_list())?;
+        for moment in moments.items() {
+            let date = moment.get(F::DATE)?.text().and_then(Timestamp::parse);
             // pandas counts in nanoseconds, and wraps around for dates that it has none for, as year 1.
             let date = date.map_or(NO_DATE, |date| date.0.wrapping_mul(1000));
-            let cars = match moment.cars.as_ref()? {
-                Keyed::Object(cars) => cars,
-                Keyed::List(cars) if cars.is_empty() => continue,
-                _ => return None,
-            };
-            for (at, (number, entry)) in cars.iter().enumerate() {
+            let cars = moment.get(F::CARS)?;
+            if !cars.is_object() && (!cars.is_list() || cars.is_truthy()) {
+                return None;
+            }
+            for (at, (number, entry)) in cars.distinct_entries().enumerate() {
                 let driver = self.driver(number, at);
-                match F::channels(entry.get()?, &mut self.texts) {
+                if !entry.is_object() {
+                    return None;
+                }
+                match F::channels(entry, &mut self.texts) {
                     Ok(channels) => self.add(driver, date, time, channels),
                     Err(Flaw::Missing) => {}
                     Err(Flaw::Shape) => return None,

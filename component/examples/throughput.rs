@@ -1,0 +1,70 @@
+//! How fast a session's feeds become tables, for `tests/bench/throughput.py`: the same code inside the sandbox and
+//! natively.
+//!
+//! `throughput FOLDER SECONDS`: FOLDER holds `<Topic>.jsonStream` files, as livetiming files them.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use f1_ingest_component::fastf1::tables::{Sources, Tables};
+use f1_ingest_component::fastf1::timing;
+use f1_ingest_component::schedule::{Name, Session};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, folder, seconds] = arguments.as_slice() else { panic!("usage: throughput FOLDER SECONDS") };
+    let seconds: f64 = seconds.parse().expect("a number of seconds");
+    let feeds: Vec<(String, Vec<u8>)> = feeds(Path::new(folder));
+    let feed = |topic: &str| {
+        let found = feeds.iter().find(|(name, _)| name.strip_suffix(".jsonStream") == Some(topic));
+        found.map(|(_, bytes)| bytes.as_slice())
+    };
+    let timing_data = feed("TimingData").expect("a folder with TimingData.jsonStream");
+    report("TimingData", timing_data.len(), seconds, || drop(black_box(timing::read(timing_data))));
+    let day = chrono::NaiveDate::from_ymd_opt(2018, 4, 29).expect("a day");
+    let session = Session {
+        season: 2018,
+        round: 4,
+        event: "Grand Prix".into(),
+        name: Name::Race,
+        event_date: day,
+        session_date: day,
+        starts: day.and_hms_opt(12, 10, 0).expect("a time"),
+        timing: true,
+    };
+    let all: usize = feeds.iter().map(|(_, bytes)| bytes.len()).sum();
+    report("all tables", all, seconds, || {
+        let tables =
+            Tables::of(&session, &Sources { feed: &feed, results: None, first_lap: None, zero_date: None });
+        let mut json = Vec::new();
+        tables.write(&mut json).expect("a vector takes everything");
+        drop(black_box(json));
+    });
+}
+
+fn feeds(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(folder).expect("a folder of feeds");
+    let read = |file: std::io::Result<std::fs::DirEntry>| {
+        let file = file.expect("a file");
+        (
+            file.file_name().to_string_lossy().into_owned(),
+            std::fs::read(file.path()).expect("a readable file"),
+        )
+    };
+    files.map(read).collect()
+}
+
+/// Runs `work` on `bytes` bytes for so many seconds and prints the median throughput.
+fn report(name: &str, bytes: usize, seconds: f64, mut work: impl FnMut()) {
+    let begin = Instant::now();
+    let mut times = Vec::new();
+    while begin.elapsed().as_secs_f64() < seconds {
+        let begin = Instant::now();
+        work();
+        times.push(begin.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    let median = times.get(times.len() / 2).expect("at least one run");
+    println!("{name}\t{:.1} MB/s\t{:.2} ms", bytes as f64 / 1e6 / median, median * 1e3);
+}
