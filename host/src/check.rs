@@ -11,7 +11,7 @@ use clap::Parser;
 use f1_ingest_component::client::Client;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::jolpica;
-use f1_ingest_component::livetiming::FINISHED_SEASON;
+use f1_ingest_component::livetiming::{FINISHED_SEASON, index_path};
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{Command, Job};
 use f1_ingest_component::runtime::{Clock, Response};
@@ -137,7 +137,7 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
         findings.verdict("schedule", document.map(|_| format!("{url} answers")));
     }
     if let Some(url) = reachable(findings, "livetiming", &job.livetiming.official).await {
-        let index = job.livetiming.index(client, FINISHED_SEASON).await;
+        let index = job.livetiming.get(client, &index_path(FINISHED_SEASON)).await;
         findings.verdict("livetiming", index.map(|_| format!("{url} or its mirror answers")));
     }
 }
