@@ -29,9 +29,10 @@ pub struct Client<R> {
 
 impl<R: Transport + Clock> Client<R> {
     pub fn new(runtime: R, job: &Job) -> Self {
+        let run_id = job.run_id.clone().unwrap_or_else(|| format!("{:016x}", runtime.random()));
         Client {
             runtime,
-            log: Log { format: job.log_format },
+            log: Log { format: job.log_format, run_id },
             user_agent: job.user_agent.clone(),
             hosts: job.hosts(),
             budget: RefCell::new(Budget::new(job.requests_per_second, authority(&job.jolpica_url))),

@@ -3,7 +3,7 @@
 use f1_ingest_component::error::{Error, Kind, Result};
 use f1_ingest_component::job;
 use f1_ingest_component::log::{Format, Log};
-use f1_ingest_component::options::{self, Command};
+use f1_ingest_component::options::{self, Command, Job};
 use f1_ingest_component::report::Report;
 use f1_ingest_component::trigger::{self, Call, LONGEST_BODY};
 use serde_json::json;
@@ -30,16 +30,16 @@ struct Component;
 
 /// Runs the job that `arguments` and the environment ask for; help and version go to stdout.
 pub fn run(arguments: &[String]) -> Report {
-    block_on(run_async(arguments))
+    block_on(run_async(arguments, None))
 }
 
-async fn run_async(arguments: &[String]) -> Report {
+async fn run_async(arguments: &[String], run_id: Option<String>) -> Report {
     match options::parse(arguments, |name| std::env::var(name).ok()) {
-        Ok(Command::Ingest(job)) => return job::ingest(&job, Wasi).await,
+        Ok(Command::Ingest(job)) => return job::ingest(&Job { run_id, ..*job }, Wasi).await,
         Ok(Command::Help) => print!("{}", options::help()),
         Ok(Command::Version) => println!("{}", options::VERSION),
         Err(error) => {
-            Log { format: Format::Text }.error(&error.message);
+            Log { format: Format::Text, run_id: String::new() }.error(&error.message);
             return error.into();
         }
     }
@@ -48,7 +48,7 @@ async fn run_async(arguments: &[String]) -> Report {
 
 impl typed::Guest for Component {
     fn ingest(request: typed::Request) -> typed::Report {
-        let report = run(&request.arguments);
+        let report = block_on(run_async(&request.arguments, request.run_id));
         typed::Report {
             exit_code: report.exit_code(),
             stored: report.stored.into_iter().map(typed_stored).collect(),
@@ -93,6 +93,9 @@ impl incoming_handler::Guest for Component {
 }
 
 async fn answer(request: IncomingRequest) -> (u16, String) {
+    let token = std::env::var("F1_INGEST_TOKEN").ok().filter(|token| !token.is_empty());
+    let authorization = request.headers().get("authorization").into_iter().next();
+    let permitted = trigger::permitted(token.as_deref(), authorization.as_deref());
     let method = match request.method() {
         Method::Get => "GET",
         Method::Head => "HEAD",
@@ -105,10 +108,11 @@ async fn answer(request: IncomingRequest) -> (u16, String) {
         Err(error) => Call::Refused(400, error.message),
     };
     match call {
-        Call::Health => (200, json!({"status": "ok", "version": options::VERSION}).to_string()),
+        Call::Health => (200, trigger::health().to_string()),
+        _ if !permitted => (401, json!({"error": trigger::UNAUTHORIZED}).to_string()),
         Call::Refused(status, why) => (status, json!({"error": why}).to_string()),
         Call::Ingest(arguments) => {
-            let report = run_async(&arguments).await;
+            let report = run_async(&arguments, None).await;
             (trigger::status(report.exit_code()), report.to_json().to_string())
         }
     }

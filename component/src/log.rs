@@ -23,9 +23,11 @@ impl Format {
 }
 
 /// Writes lines in one format.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Log {
     pub format: Format,
+    /// Tells the lines of one run from another's; only JSON lines show it.
+    pub run_id: String,
 }
 
 impl Log {
@@ -49,7 +51,10 @@ impl Log {
             .to_rfc3339_opts(SecondsFormat::Millis, true);
         let line = match self.format {
             Format::Text => format!("{time} {level:<5} {message}\n"),
-            Format::Json => format!("{}\n", json!({"time": time, "level": level, "message": message})),
+            Format::Json => format!(
+                "{}\n",
+                json!({"time": time, "level": level, "run_id": self.run_id, "message": message})
+            ),
         };
         // A reader of the log that has gone must not end the job: `eprintln!` would panic.
         let _ = std::io::stderr().write_all(line.as_bytes());

@@ -171,6 +171,8 @@ pub struct Job {
     pub requests_per_second: usize,
     pub dry_run: bool,
     pub log_format: log::Format,
+    /// What the host calls this run; none: the job makes an id up.
+    pub run_id: Option<String>,
 }
 
 impl Job {
@@ -361,6 +363,7 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
         requests_per_second: values.required("requests-per-second", requests_per_second)?,
         dry_run,
         log_format: values.required("log-format", log::Format::parse)?,
+        run_id: None,
     })
 }
 

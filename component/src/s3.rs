@@ -47,7 +47,7 @@ enum Outcome {
 
 impl<'a, R: Transport + Clock> Store<'a, R> {
     pub fn new(client: &'a Client<R>, bucket: &'a Bucket) -> Self {
-        let run_id = format!("{:016x}", client.runtime.random());
+        let run_id = client.log.run_id.clone();
         Store { client, bucket, run_id, in_doubt: RefCell::default(), taken_over: RefCell::default() }
     }
 

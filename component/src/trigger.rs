@@ -3,10 +3,11 @@
 //! The environment configures the job. A caller may only choose what [`crate::options::Opt::per_request`]
 //! allows: never the bucket, the endpoint, a URL or a file.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::options::OPTIONS;
+use crate::options::{OPTIONS, VERSION};
 
 /// The longest body of a request that is read.
 pub const LONGEST_BODY: usize = 64 << 10;
@@ -32,6 +33,27 @@ pub fn call(method: &str, path: &str, body: &[u8]) -> Call {
         (_, "/healthz" | "/ingest") => Call::Refused(405, "use POST /ingest or GET /healthz".into()),
         _ => Call::Refused(404, "there are POST /ingest and GET /healthz here".into()),
     }
+}
+
+/// What a caller without the token is told.
+pub const UNAUTHORIZED: &str = "send the token of this service: Authorization: Bearer <F1_INGEST_TOKEN>";
+
+/// Whether a caller may ask for more than its health: always where the service has no token.
+///
+/// How long this takes tells nothing of the token, not even its length: digests are compared, to their end.
+pub fn permitted(token: Option<&str>, authorization: Option<&[u8]>) -> bool {
+    let Some(token) = token else { return true };
+    let Some((scheme, given)) = authorization.and_then(|value| value.split_at_checked(7)) else {
+        return false;
+    };
+    let (expected, given) = (Sha256::digest(token), Sha256::digest(given.trim_ascii()));
+    let difference = expected.iter().zip(&given).fold(0, |difference, (a, b)| difference | (a ^ b));
+    scheme.eq_ignore_ascii_case(b"bearer ") && difference == 0
+}
+
+/// The answer to `GET /healthz`.
+pub fn health() -> Value {
+    json!({"status": "ok", "version": VERSION})
 }
 
 /// The status that goes with a report.
@@ -92,6 +114,19 @@ mod tests {
         assert_eq!(arguments, ["--dry-run", "--retries=1"]);
         assert!(matches!(call("POST", "/ingest", b"{"), Call::Refused(400, _)));
         assert!(matches!(call("POST", "/ingest", br#"{"dry-run": "yes"}"#), Call::Refused(400, _)));
+    }
+
+    #[test]
+    fn a_token_has_to_be_known_where_there_is_one() {
+        let permitted =
+            |authorization: Option<&str>| super::permitted(Some("a-token"), authorization.map(str::as_bytes));
+        assert!(permitted(Some("Bearer a-token")) && permitted(Some("bearer  a-token")));
+        for wrong in ["", "Bearer", "Bearer ", "Bearer a-toke", "Bearer a-token2", "a-token", "Basic a-token"]
+        {
+            assert!(!permitted(Some(wrong)), "{wrong:?}");
+        }
+        assert!(!permitted(None));
+        assert!(super::permitted(None, None));
     }
 
     #[test]

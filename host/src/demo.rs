@@ -8,8 +8,10 @@ use f1_ingest_component::options::Command;
 use s3s::dto::{HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, Object};
 use s3s::{S3, S3Request};
 
+use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::run::{ingest, prepare};
+use crate::runner::Runner;
 use crate::store::BUCKET;
 
 /// The recording of a made-up race that upstreams are answered from.
@@ -41,8 +43,10 @@ pub fn demo() -> Result<u8> {
 
     println!("The job fetches the last race's result (here from a recording, of a race that never was) and");
     println!("stores it in an S3 bucket (here in ./{FOLDER}). It prints the key of what it stored:\n");
-    let report = ingest(&host, Vec::new(), variables, &job)?;
-    let Some(stored) = report.stored.last() else { return Ok(report.exit_code) };
+    let runner = Runner::new(host, Observers::default())?;
+    let outcome = ingest(&runner, Vec::new(), &variables, &job)?;
+    let stored = outcome.report().and_then(|report| report.stored.last());
+    let Some(stored) = stored else { return Ok(outcome.exit_code()) };
 
     println!("\nThe bucket {BUCKET} now holds:\n");
     tokio::runtime::Builder::new_current_thread()
@@ -55,7 +59,7 @@ pub fn demo() -> Result<u8> {
         println!("  {}", shortened(line, 100));
     }
     println!("{}", next());
-    Ok(report.exit_code)
+    Ok(outcome.exit_code())
 }
 
 /// What to try next, with the command as it was called.

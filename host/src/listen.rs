@@ -22,7 +22,9 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// A runtime for a server.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    // Two threads at least: a busy guest must not keep a request waiting.
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?)
 }
 
 /// Listens on `host:port`. Port 0 takes any that is free.
@@ -40,10 +42,17 @@ pub fn announce(text: &str) {
     }
 }
 
-/// Answers requests until SIGTERM or Ctrl-C. An error of `answer` becomes a 500.
+/// Says on stderr what the server does.
+pub fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(format!("f1-ingest: {text}\n").as_bytes());
+}
+
+/// Answers requests until SIGTERM or Ctrl-C, and then until `stopping` is done or a second signal comes.
+/// An error of `answer` becomes a 500.
 pub async fn serve<B, F>(
     listener: TcpListener,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    stopping: impl Future<Output = ()>,
 ) -> Result<u8>
 where
     B: Body<Data = Bytes> + Send + 'static,
@@ -51,7 +60,13 @@ where
     F: Future<Output = Result<Response<B>>> + Send,
 {
     let connections = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop());
+    let mut end = std::pin::pin!(async {
+        stop().await;
+        tokio::select! {
+            () = stopping => {}
+            () = stop() => tracing::warn!("stopped at once"),
+        }
+    });
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -62,7 +77,7 @@ where
                     continue;
                 }
             },
-            () = &mut stop => break,
+            () = &mut end => break,
         };
         let answer = answer.clone();
         let service = service_fn(move |request| {

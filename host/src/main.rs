@@ -1,27 +1,32 @@
 //! `f1-ingest`: runs the ingest component in a sandbox, from cron, CI or as a small HTTP service.
 
 mod compiled;
+mod component;
 mod demo;
+mod files;
 mod listen;
+mod metrics;
+mod observe;
 mod options;
 mod outbound;
+mod outcome;
 mod pool;
 mod progress;
 mod recording;
 mod replay;
 mod run;
+mod runner;
 mod sandbox;
+mod schedule;
 mod serve;
+mod service;
 mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
-use f1_ingest_component::error::Error;
 
-use options::HostOptions;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -42,13 +47,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
         arguments: Vec<String>,
     },
-    /// Run the job on `POST /ingest`; configured by the environment
+    /// Run the job on `POST /ingest` and by the clock; `serve --help` lists its options
+    #[command(disable_help_flag = true)]
     Serve {
-        /// Address to listen on
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-        listen: String,
-        #[command(flatten)]
-        host: HostOptions,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        arguments: Vec<String>,
     },
     /// See it work: no arguments, no network, no account
     Demo,
@@ -67,10 +70,16 @@ enum Command {
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
         listen: String,
     },
-    /// Write the component that this binary carries to a file
+    /// Write the component that this binary carries to a file, for any runtime
     Component {
-        #[arg(long, value_name = "FILE")]
-        output: PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present = "wit")]
+        output: Option<PathBuf>,
+        /// Write it compiled for this machine and for wasmtime's own command of this host's version
+        #[arg(long, requires = "output")]
+        precompiled: bool,
+        /// Print its world: what it asks of a runtime, and what it does for one
+        #[arg(long)]
+        wit: bool,
     },
 }
 
@@ -78,19 +87,19 @@ fn main() -> ExitCode {
     log_to_stderr();
     let outcome = match CommandLine::parse().command {
         Command::Run { arguments } => run::run(arguments),
-        Command::Serve { listen, host } => serve::serve(&listen, host),
+        Command::Serve { arguments } => serve::serve(arguments),
         Command::Demo => demo::demo(),
         Command::Store { dir, listen } => store::serve(&dir, &listen),
         Command::Replay { dirs, listen } => replay::serve(&dirs, &listen),
-        Command::Component { output } => std::fs::write(&output, sandbox::EMBEDDED)
-            .with_context(|| format!("cannot write {}", output.display()))
-            .map(|()| 0),
+        Command::Component { output, precompiled, wit } => {
+            component::component(output.as_deref(), precompiled, wit)
+        }
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("f1-ingest: {error:#}");
-            ExitCode::from(error.downcast_ref::<Error>().map_or(1, |error| error.kind.exit_code()))
+            ExitCode::from(outcome::exit_code(&error))
         }
     }
 }
@@ -105,5 +114,7 @@ fn log_to_stderr() {
         None => Targets::new().with_default(LevelFilter::WARN).with_target("s3s", LevelFilter::OFF),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
+    // A reader of stderr that has gone must not end the program.
+    let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(lines.with_filter(level)).init();
 }

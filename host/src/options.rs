@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, Parser, ValueEnum};
+use clap::{Args, Command, Parser, ValueEnum};
 use f1_ingest_component::error::{Error, Result};
-use f1_ingest_component::options::{OPTIONS, help, size};
+use f1_ingest_component::options::{OPTIONS, help as job_help, size};
+
+use crate::schedule::Schedule;
 
 #[derive(Args, Debug, Clone)]
 pub struct HostOptions {
@@ -33,6 +35,15 @@ pub struct HostOptions {
     /// Show on stderr what is being transferred; `auto`: on a terminal
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub progress: Progress,
+    /// Write what became of a run into this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// Write a run's figures into this file, for Prometheus's textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
+    /// Tell a monitor of a run's start (URL/start), success (URL) or failure (URL/fail) [env: F1_PING_URL]
+    #[arg(long, value_name = "URL")]
+    pub ping_url: Option<String>,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,45 +53,68 @@ pub enum Progress {
     Never,
 }
 
-/// Gives clap the options without a subcommand around them.
+/// The host's part of the command line of `run`.
 #[derive(Parser)]
 #[command(name = "f1-ingest run", disable_help_flag = true)]
-struct HostLine {
+pub struct RunLine {
     #[command(flatten)]
-    options: HostOptions,
+    pub host: HostOptions,
+}
+
+/// The host's part of the command line of `serve`.
+#[derive(Parser)]
+#[command(name = "f1-ingest serve", disable_help_flag = true)]
+pub struct ServeLine {
+    #[command(flatten)]
+    pub serve: ServeOptions,
+    #[command(flatten)]
+    pub host: HostOptions,
+}
+
+#[derive(Args, Debug)]
+pub struct ServeOptions {
+    /// Address to listen on; F1_INGEST_TOKEN has to be set where others can reach it
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Run the job by the clock too: cron's five fields, in UTC
+    #[arg(long, value_name = "CRON")]
+    pub schedule: Option<Schedule>,
+    /// Note the last scheduled run in this file, so that a restart makes up for a missed one
+    #[arg(long, value_name = "FILE", requires = "schedule")]
+    pub state: Option<PathBuf>,
 }
 
 impl Default for HostOptions {
     fn default() -> HostOptions {
-        HostLine::parse_from(["f1-ingest run"]).options
+        RunLine::parse_from(["f1-ingest run"]).host
     }
 }
 
-impl HostOptions {
-    /// Takes the host's options out of a command line; the rest, unchanged, is the job's.
-    pub fn take(arguments: Vec<String>) -> Result<(HostOptions, Vec<String>)> {
-        let (host, job) = split(arguments);
-        let line = HostLine::try_parse_from(std::iter::once("f1-ingest run".to_owned()).chain(host));
-        line.map(|line| (line.options, job)).map_err(|error| {
-            let text = error.to_string();
-            let cause = text.lines().next().unwrap_or_default();
-            Error::usage(format!("{}; --help lists the options", cause.trim_start_matches("error: ")))
-        })
-    }
+/// Takes the host's options out of a command line; the rest, unchanged, is the job's.
+pub fn take<L: Parser>(arguments: Vec<String>) -> Result<(L, Vec<String>)> {
+    let command = L::command();
+    let (host, job) = split(&command, arguments);
+    let line = L::try_parse_from(std::iter::once(command.get_name().to_owned()).chain(host));
+    line.map(|line| (line, job)).map_err(|error| {
+        let text = error.to_string();
+        let cause = text.split("\n\n").next().unwrap_or_default();
+        Error::usage(format!("{}; --help lists the options", cause.trim_start_matches("error: ")))
+    })
 }
 
-/// The help of `run`, both parts.
-pub fn run_help() -> String {
-    let host = HostLine::command().render_help().to_string();
+/// The help of `run` or `serve`, both parts.
+pub fn help<L: Parser>() -> String {
+    let mut command = L::command();
+    let host = command.render_help().to_string();
     let (_, host) = host.split_once("Options:\n").unwrap_or_default();
-    format!("Usage: f1-ingest run [HOST OPTIONS] [JOB OPTIONS]\n\n{}\nHost options:\n{host}", help())
+    let (name, job) = (command.get_name(), job_help());
+    format!("Usage: {name} [HOST OPTIONS] [JOB OPTIONS]\n\n{job}\nHost options:\n{host}")
 }
 
 /// Parts a command line: options that clap knows go to the host, everything else to the job in its order.
 ///
 /// The job's options are known too, so that a value that looks like a host option stays a value.
-fn split(arguments: Vec<String>) -> (Vec<String>, Vec<String>) {
-    let command = HostLine::command();
+fn split(command: &Command, arguments: Vec<String>) -> (Vec<String>, Vec<String>) {
     let (mut host, mut job) = (Vec::new(), Vec::new());
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -116,10 +150,12 @@ fn seconds(text: &str) -> std::result::Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     fn parted(line: &str) -> (String, String) {
-        let (host, job) = split(line.split(' ').map(str::to_owned).collect());
+        let (host, job) = split(&RunLine::command(), line.split(' ').map(str::to_owned).collect());
         (host.join(" "), job.join(" "))
     }
 
@@ -157,14 +193,17 @@ mod tests {
 
     #[test]
     fn a_wrong_host_option_is_one_line_of_usage() {
-        let error = HostOptions::take(vec!["--timeout".into(), "soon".into()]).unwrap_err();
+        let error = take::<RunLine>(vec!["--timeout".into(), "soon".into()]).err().unwrap();
         assert_eq!(error.kind.exit_code(), 2);
         assert!(error.message.contains("--timeout"), "{error}");
     }
 
     #[test]
     fn help_has_both_parts() {
-        let help = run_help();
+        let help = help::<RunLine>();
         assert!(help.contains("--max-memory") && help.contains("--jolpica-url"), "{help}");
+        assert!(
+            super::help::<ServeLine>().contains("--schedule <CRON>") && !help.contains("--schedule <CRON>")
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use f1_ingest_component::log::Log;
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
@@ -29,6 +30,7 @@ pub struct Outbound {
     pub record: Option<Arc<Recorder>>,
     pub pool: Pool,
     pub progress: Progress,
+    pub log: Log,
     /// Hosts that were refused, so that each is said once.
     pub refused: Mutex<HashSet<String>>,
 }
@@ -40,7 +42,7 @@ impl Outbound {
         options: RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
         let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?.clone();
-        let transfer = self.progress.begin(request.method(), request.uri());
+        let mut transfer = self.progress.begin(request.method(), request.uri());
         if let Some(store) = &self.store
             && authority == store::AUTHORITY
         {
@@ -59,6 +61,7 @@ impl Outbound {
         }
         let is_document = request.method() == http::Method::GET && !request.headers().contains_key("range");
         let response = self.pool.send(request, options).await?;
+        transfer.expect(response.body().size_hint().exact());
         let take = match self.record.as_ref().filter(|_| is_upstream && is_document) {
             Some(recorder) => {
                 Some(recorder.start(&url, response.status(), response.headers()).map_err(not_recorded)?)
@@ -73,9 +76,9 @@ impl Outbound {
     fn refuse(&self, request: Request<WasiBody>, host: &Authority) {
         let is_new = self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_string());
         if is_new {
-            self.progress.say(&format!(
-                "f1-ingest: refused to reach {host}: this run does not need it; --allow {host} permits it"
-            ));
+            let why =
+                format!("refused to reach {host}: this run does not need it; --allow {host} permits it");
+            self.progress.aside(|| self.log.warn(&why));
         }
         let mut body = request.into_body();
         tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });

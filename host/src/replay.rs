@@ -15,17 +15,21 @@ pub fn serve(folders: &[PathBuf], address: &str) -> Result<u8> {
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;
         listen::announce(&format!("http://{}/<host>/<path>\n", listener.local_addr()?));
-        listen::serve(listener, move |request| {
-            let recordings = recordings.clone();
-            async move {
-                let [https, http] = upstream_urls(request.uri());
-                let answer = recordings.answer(&https)?;
-                match answer.status() {
-                    StatusCode::NOT_FOUND => recordings.answer(&http),
-                    _ => Ok(answer),
+        listen::serve(
+            listener,
+            move |request| {
+                let recordings = recordings.clone();
+                async move {
+                    let [https, http] = upstream_urls(request.uri());
+                    let answer = recordings.answer(&https)?;
+                    match answer.status() {
+                        StatusCode::NOT_FOUND => recordings.answer(&http),
+                        _ => Ok(answer),
+                    }
                 }
-            }
-        })
+            },
+            async {},
+        )
         .await
     })
 }

@@ -1,35 +1,30 @@
 //! `f1-ingest run`: one run of the job, from a command line to an exit code.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use f1_ingest_component::error::Error;
+use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{self, Command, Job};
 
-use crate::options::{HostOptions, run_help};
+use crate::observe::Observers;
+use crate::options::{HostOptions, RunLine, help, take};
 use crate::outbound::Outbound;
+use crate::outcome::Outcome;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings};
-use crate::sandbox::{MockFile, Sandbox};
+use crate::runner::Runner;
 use crate::store::Store;
-
-wasmtime::component::bindgen!({
-    path: "../wit",
-    world: "typed",
-    exports: { default: async },
-});
-
-use exports::f1::ingest::job::{Report, Request};
 
 /// Runs the job that a command line describes and returns its exit code.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let (host, arguments) = HostOptions::take(arguments)?;
+    let (RunLine { host }, arguments) = take::<RunLine>(arguments)?;
     match prepare(&host, &arguments, environment())? {
-        (_, Command::Help) => print!("{}", run_help()),
+        (_, Command::Help) => print!("{}", help::<RunLine>()),
         (_, Command::Version) => println!("f1-ingest {}", env!("CARGO_PKG_VERSION")),
         (variables, Command::Ingest(job)) => {
-            return Ok(ingest(&host, arguments, variables, &job)?.exit_code);
+            let observers = Observers::new(&host)?;
+            let runner = Runner::new(host, observers)?;
+            return Ok(ingest(&runner, arguments, &variables, &job)?.exit_code());
         }
     }
     Ok(0)
@@ -70,7 +65,7 @@ pub fn prepare(
 
 /// What the job's requests meet: the allow-list that its options imply, and the store and recordings
 /// that the host's options name.
-pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job) -> Result<Outbound> {
+pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job, log: Log) -> Result<Outbound> {
     let store = host.store.as_deref().map(|folder| Store::for_job(folder, variables, &job.bucket));
     let replay = (!host.replay.is_empty()).then(|| Recordings::open(&host.replay));
     Ok(Outbound {
@@ -81,32 +76,14 @@ pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job) -> Result<
         record: host.record.as_deref().map(Recorder::open).transpose()?,
         pool: Pool::default(),
         progress: Progress::new(host.progress),
+        log,
         refused: Default::default(),
     })
 }
 
 /// Runs a job in its sandbox.
-pub fn ingest(host: &HostOptions, arguments: Vec<String>, variables: Variables, job: &Job) -> Result<Report> {
+pub fn ingest(runner: &Runner, arguments: Vec<String>, variables: &Variables, job: &Job) -> Result<Outcome> {
     // One thread is enough for one guest, and quicker to start.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(call(host, arguments, variables, job))
-}
-
-async fn call(host: &HostOptions, arguments: Vec<String>, variables: Variables, job: &Job) -> Result<Report> {
-    let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
-    let outbound = Arc::new(outbound(host, &variables, job)?);
-    let progress = outbound.progress.clone();
-    let sandbox = Sandbox::new(host)?;
-    let typed = TypedPre::new(sandbox.component.clone())
-        .map_err(|_| Error::usage("the component does not export f1:ingest/job"))?;
-    let mut store = sandbox.store(&variables, file.as_ref(), outbound)?;
-    let request = Request { arguments };
-    let report = sandbox
-        .limited(&mut store, async |store| {
-            let typed = typed.instantiate_async(&mut *store).await?;
-            typed.f1_ingest_job().call_ingest(store, &request).await
-        })
-        .await;
-    progress.end();
-    report
+    Ok(runtime.block_on(runner.ingest(arguments, variables, job)))
 }

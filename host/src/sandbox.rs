@@ -127,9 +127,9 @@ fn streams(wasi: &mut WasiCtxBuilder, progress: &Progress) {
     /// As much as a guest may write before it has to wait.
     const BUDGET: usize = 64 << 10;
     match progress {
-        Progress::Bar(bar) => {
-            wasi.stdout(AsyncStdoutStream::new(BUDGET, Beside { bar: bar.clone(), to: std::io::stdout() }));
-            wasi.stderr(AsyncStdoutStream::new(BUDGET, Beside { bar: bar.clone(), to: std::io::stderr() }));
+        Progress::Bars(bars) => {
+            wasi.stdout(AsyncStdoutStream::new(BUDGET, Beside { bars: bars.clone(), to: std::io::stdout() }));
+            wasi.stderr(AsyncStdoutStream::new(BUDGET, Beside { bars: bars.clone(), to: std::io::stderr() }));
         }
         _ => {
             wasi.inherit_stdout().inherit_stderr();

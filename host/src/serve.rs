@@ -1,68 +1,63 @@
-//! `f1-ingest serve`: the component's HTTP trigger, a fresh sandbox for each request.
+//! `f1-ingest serve`: the job on request and by the clock.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::options::Command;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::listen;
-use crate::options::HostOptions;
-use crate::outbound::Outbound;
-use crate::run::{Variables, environment, outbound, prepare};
-use crate::sandbox::{MockFile, Sandbox, State, plain};
+use crate::observe::Observers;
+use crate::options::{ServeLine, help, take};
+use crate::run::{environment, prepare};
+use crate::runner::Runner;
+use crate::schedule::{State, keep};
+use crate::service::Service;
 
-/// Answers requests with the component until it is told to stop. The job is configured by the
-/// environment, and its sandbox follows from it.
-pub fn serve(address: &str, host: HostOptions) -> Result<u8> {
-    let (variables, command) = prepare(&host, &[], environment())?;
-    let Command::Ingest(job) = command else { return Err(anyhow!("no arguments ask for a run")) };
-    let outbound = Arc::new(outbound(&host, &variables, &job)?);
-    let sandbox = Sandbox::new(&host)?;
-    let component = ProxyPre::new(sandbox.component.clone())
-        .map_err(|_| Error::usage("the component does not export wasi:http/incoming-handler"))?;
-    let service = Arc::new(Service { sandbox, component, variables, outbound });
+/// Serves until it is told to stop. Options and environment say what the job does, and its sandbox
+/// follows from them.
+pub fn serve(arguments: Vec<String>) -> Result<u8> {
+    let (ServeLine { serve, host }, arguments) = take::<ServeLine>(arguments)?;
+    match prepare(&host, &arguments, environment())?.1 {
+        Command::Ingest(_) => {}
+        Command::Help => {
+            print!("{}", help::<ServeLine>());
+            return Ok(0);
+        }
+        Command::Version => {
+            println!("f1-ingest {}", env!("CARGO_PKG_VERSION"));
+            return Ok(0);
+        }
+    }
+    let state = State::new(serve.state);
+    let last = state.read()?;
+    state.write(last).map_err(|error| Error::usage(format!("{error:#}")))?;
+    let token = std::env::var("F1_INGEST_TOKEN").ok().filter(|token| !token.is_empty());
+    let has_token = token.is_some();
+    let observers = Observers::new(&host)?;
+    let service = Service::new(Runner::new(host, observers)?, arguments, token);
+
     listen::runtime()?.block_on(async {
-        let listener = listen::bind(address).await?;
-        eprintln!("f1-ingest: listening on http://{}", listener.local_addr()?);
-        listen::serve(listener, move |request| service.clone().answer(request)).await
+        let listener = listen::bind(&serve.listen).await?;
+        let address = listener.local_addr()?;
+        if !has_token && !is_private(&address) {
+            return Err(Error::usage(format!(
+                "--listen {address}: others could run the job there; set F1_INGEST_TOKEN to a secret that \
+                 callers have to know, or listen on 127.0.0.1"
+            ))
+            .into());
+        }
+        listen::say(&format!("listening on http://{address}"));
+        if let Some(schedule) = serve.schedule {
+            tokio::spawn(keep(schedule, state, last, service.clone()));
+        }
+        let answering: Arc<Service> = service.clone();
+        listen::serve(listener, move |request| answering.clone().answer(request), service.stop()).await
     })
 }
 
-struct Service {
-    sandbox: Sandbox,
-    component: ProxyPre<State>,
-    variables: Variables,
-    outbound: Arc<Outbound>,
-}
-
-impl Service {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>> {
-        let mut store = self.sandbox.store(&self.variables, None::<&MockFile>, self.outbound.clone())?;
-        let (sender, response) = tokio::sync::oneshot::channel();
-        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(plain)?;
-        let out = store.data_mut().http().new_response_outparam(sender).map_err(plain)?;
-        // The guest goes on writing its body after it has handed over the response.
-        let guest = tokio::spawn(async move {
-            self.sandbox
-                .limited(&mut store, async |store| {
-                    let proxy = self.component.instantiate_async(&mut *store).await?;
-                    proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
-                })
-                .await
-        });
-        match response.await {
-            Ok(response) => response.map_err(|code| anyhow!("the component failed: {code:?}")),
-            Err(_) => match guest.await? {
-                Ok(()) => Err(anyhow!("the component gave no response")),
-                Err(error) => Err(error),
-            },
-        }
-    }
+/// Whether only this machine can reach an address.
+fn is_private(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }

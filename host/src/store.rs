@@ -288,10 +288,14 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
              export AWS_SECRET_ACCESS_KEY={secret}\n",
             folder.display()
         ));
-        listen::serve(listener, move |request| {
-            let store = store.clone();
-            async move { store.answer(request.map(s3s::Body::from)).await }
-        })
+        listen::serve(
+            listener,
+            move |request| {
+                let store = store.clone();
+                async move { store.answer(request.map(s3s::Body::from)).await }
+            },
+            async {},
+        )
         .await
     })
 }

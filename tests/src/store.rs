@@ -61,6 +61,17 @@ impl Store {
     pub fn object(&self, key: &str) -> Vec<u8> {
         std::fs::read(self.bucket().join(key)).unwrap_or_else(|e| panic!("{key}: {e}"))
     }
+
+    /// What s3s-fs keeps beside an object: its metadata and headers, as JSON.
+    pub fn metadata(&self, key: &str) -> String {
+        let seconds = key.rsplit('/').next().unwrap_or(key).trim_end_matches(".json");
+        let files = std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
+        let files = files.map(|entry| entry.path()).filter(|path| path.is_file());
+        files
+            .filter_map(|file| std::fs::read_to_string(file).ok())
+            .find(|text| text.contains(seconds))
+            .unwrap_or_else(|| panic!("no metadata of {key}"))
+    }
 }
 
 /// Bucket and credentials of this module at another endpoint, such as a proxy before the store.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,10 +25,28 @@ pub enum Reply {
     Hangup,
     /// Accepts and never answers.
     Silence,
+    /// Waits until the test opens the gate, then does the other.
+    Held(Gate, Box<Reply>),
     /// Passes the request on, bytes untouched, and the answer back.
     Forward(SocketAddr),
     /// Passes the request on and closes without giving the answer back.
     ForwardAndHangup(SocketAddr),
+}
+
+/// Closed, until it is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    pub fn open(&self) {
+        *self.0.0.lock().expect("no test thread panicked") = true;
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let closed = self.0.0.lock().expect("no test thread panicked");
+        drop(self.0.1.wait_while(closed, |open| !*open));
+    }
 }
 
 impl Reply {
@@ -113,7 +131,10 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, replies: &Mutex<VecDeque<Re
         let mut replies = replies.lock().ok()?;
         if replies.len() > 1 { replies.pop_front()? } else { replies.front()?.clone() }
     };
-    let mut stream = stream;
+    carry_out(reply, stream, &raw)
+}
+
+fn carry_out(reply: Reply, mut stream: TcpStream, raw: &[u8]) -> Option<()> {
     match reply {
         Reply::Answer { status, headers, body } => {
             stream.write_all(head(status, &headers, body.len()).as_bytes()).ok()?;
@@ -125,8 +146,12 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, replies: &Mutex<VecDeque<Re
         }
         Reply::Hangup => {}
         Reply::Silence => thread::sleep(Duration::from_secs(3600)),
-        Reply::Forward(address) => stream.write_all(&forward(address, &raw)?).ok()?,
-        Reply::ForwardAndHangup(address) => drop(forward(address, &raw)?),
+        Reply::Held(gate, reply) => {
+            gate.wait();
+            return carry_out(*reply, stream, raw);
+        }
+        Reply::Forward(address) => stream.write_all(&forward(address, raw)?).ok()?,
+        Reply::ForwardAndHangup(address) => drop(forward(address, raw)?),
     }
     stream.shutdown(Shutdown::Both).ok()
 }

@@ -21,15 +21,6 @@ fn ingest(upstream: &Upstream, environment: &[(String, String)], arguments: &[&s
     run
 }
 
-fn metadata(store: &Store, key: &str) -> String {
-    // s3s-fs keeps it beside the object.
-    let name = std::fs::read_dir(store.bucket().parent().unwrap()).unwrap().flatten().map(|e| e.path());
-    let all: Vec<String> =
-        name.filter(|path| path.is_file()).map(|p| std::fs::read_to_string(p).unwrap()).collect();
-    let seconds = key.rsplit('/').next().unwrap().trim_end_matches(".json");
-    all.into_iter().find(|text| text.contains(seconds)).unwrap_or_else(|| panic!("no metadata of {key}"))
-}
-
 #[test]
 fn the_upstreams_bytes_are_stored_untouched_with_their_metadata() {
     let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
@@ -44,7 +35,7 @@ fn the_upstreams_bytes_are_stored_untouched_with_their_metadata() {
     assert_eq!(store.object(key), RESULTS.as_bytes());
 
     let sha256: String = Sha256::digest(RESULTS).iter().map(|byte| format!("{byte:02x}")).collect();
-    let metadata = metadata(&store, key);
+    let metadata = store.metadata(key);
     for value in
         ["\"source\":\"jolpica\"", &format!("\"ingest_time_utc\":\"{seconds}\""), &sha256, "application/json"]
     {

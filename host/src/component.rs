@@ -1,0 +1,34 @@
+//! `f1-ingest component`: the component that this binary carries, for any other runtime.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use wasmtime::{Config, Engine};
+
+use crate::listen::announce;
+use crate::sandbox::{EMBEDDED, plain};
+
+const WORLD: &str = include_str!("../../wit/world.wit");
+
+/// Writes the component to a file, and prints its world.
+///
+/// Compiled, it is for `wasmtime run --allow-precompiled` of the same version, which has wasmtime's own
+/// settings. This host takes no compiled file: it could not tell a component from any other machine code.
+pub fn component(output: Option<&Path>, precompiled: bool, wit: bool) -> Result<u8> {
+    if wit {
+        announce(WORLD);
+    }
+    if let Some(output) = output {
+        let bytes = match precompiled {
+            true => Cow::Owned(compiled().map_err(plain)?),
+            false => Cow::Borrowed(EMBEDDED),
+        };
+        std::fs::write(output, bytes).with_context(|| format!("cannot write {}", output.display()))?;
+    }
+    Ok(0)
+}
+
+fn compiled() -> wasmtime::Result<Vec<u8>> {
+    Engine::new(&Config::new())?.precompile_component(EMBEDDED)
+}

@@ -1,0 +1,139 @@
+//! Who hears of a run besides its caller: files, a monitor, a page of the CI, a trace. None of them can
+//! make it fail.
+
+mod monitor;
+mod page;
+mod trace;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use f1_ingest_component::error::Error;
+use f1_ingest_component::log::Log;
+use http::request::Builder;
+use http::{Request, Uri};
+use http_body_util::{BodyExt, Full};
+use wasmtime_wasi_http::RequestOptions;
+
+use crate::files::write_whole;
+use crate::metrics::{Page, last_success};
+use crate::options::HostOptions;
+use crate::outcome::{Outcome, seconds};
+use crate::pool::Pool;
+
+/// How long an observer may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+pub struct Observers {
+    summary: Option<PathBuf>,
+    metrics: Option<PathBuf>,
+    /// A healthchecks-style monitor. The URL is a secret: who knows it can ping.
+    monitor: Option<Uri>,
+    github_page: Option<PathBuf>,
+    traces: Option<trace::Collector>,
+    pool: Pool,
+}
+
+impl Observers {
+    /// Those that the options and the environment name.
+    pub fn new(options: &HostOptions) -> Result<Observers> {
+        for (option, file) in [("--summary", &options.summary), ("--metrics-file", &options.metrics_file)] {
+            if let Some(file) = file.as_deref().filter(|file| !folder(file).is_dir()) {
+                let why = format!("{option} {}: the folder is not there", file.display());
+                return Err(Error::usage(why).into());
+            }
+        }
+        let monitor = match &options.ping_url {
+            Some(url) => Some(monitor::parse(url).map_err(|why| Error::usage(format!("--ping-url: {why}")))?),
+            None => variable("F1_PING_URL")
+                .map(|url| monitor::parse(&url).map_err(|why| Error::usage(format!("F1_PING_URL: {why}"))))
+                .transpose()?,
+        };
+        Ok(Observers {
+            summary: options.summary.clone(),
+            metrics: options.metrics_file.clone(),
+            monitor,
+            github_page: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+            traces: trace::Collector::of(variable),
+            pool: Pool::default(),
+        })
+    }
+
+    /// A run begins.
+    pub async fn begun(&self, log: &Log) {
+        if let Some(url) = &self.monitor {
+            complain(log, "the monitor", monitor::started(&self.pool, url).await);
+        }
+    }
+
+    /// A run has ended.
+    pub async fn ended(&self, outcome: &Outcome, log: &Log) {
+        if let Some(file) = &self.summary {
+            complain(log, "--summary", write(file, &format!("{:#}\n", outcome.to_json())));
+        }
+        if let Some(file) = &self.metrics {
+            complain(log, "--metrics-file", write(file, &metrics(outcome, file)));
+        }
+        if let Some(file) = &self.github_page {
+            complain(log, "GITHUB_STEP_SUMMARY", page::append(file, outcome));
+        }
+        if let Some(url) = &self.monitor {
+            complain(log, "the monitor", monitor::ended(&self.pool, url, outcome).await);
+        }
+        if let Some(collector) = &self.traces {
+            complain(log, "OTEL_EXPORTER_OTLP_ENDPOINT", collector.send(&self.pool, outcome).await);
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn complain(log: &Log, who: &str, outcome: Result<()>) {
+    if let Err(error) = outcome {
+        log.warn(&format!("{who} did not hear of this run: {error:#}"));
+    }
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    write_whole(file, text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// The page of one run for a textfile collector. The last success stays known over runs that fail.
+fn metrics(outcome: &Outcome, file: &Path) -> String {
+    let mut page = Page::default();
+    page.build_info();
+    page.last_run(outcome);
+    let success = match outcome.exit_code() {
+        0 => Some(seconds(outcome.started + outcome.took)),
+        _ => std::fs::read_to_string(file).ok().and_then(|before| last_success(&before)),
+    };
+    if let Some(success) = success {
+        page.last_success(success);
+    }
+    page.text()
+}
+
+/// Sends a request to an observer; only a 2xx counts. The error names the host, not the URL: that may be a
+/// secret.
+async fn send(pool: &Pool, request: Builder, body: String) -> Result<()> {
+    let body = Full::from(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
+    let request: Request<_> = request.body(body)?;
+    let host = request.uri().host().unwrap_or_default().to_owned();
+    let response = tokio::time::timeout(PATIENCE, pool.send(request, RequestOptions::default()))
+        .await
+        .with_context(|| format!("{host}: no answer for {} s", PATIENCE.as_secs()))?
+        .map_err(|error| anyhow::anyhow!("{host}: {error:?}"))?;
+    if !response.status().is_success() {
+        bail!("{host} answered {}", response.status());
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Pings in the manner of healthchecks: `<url>/start`, then `<url>` or `<url>/fail`, with a word on what
+//! became of the run. <https://healthchecks.io/docs/http_api/>
+
+use anyhow::Result;
+use http::{Request, Uri};
+
+use crate::outcome::Outcome;
+use crate::pool::Pool;
+
+/// The URL of a check, without a slash at its end.
+pub fn parse(text: &str) -> Result<Uri, &'static str> {
+    let url: Uri = text.trim_end_matches('/').parse().map_err(|_| "not a URL")?;
+    match (url.scheme_str(), url.query()) {
+        (Some("http" | "https"), None) => Ok(url),
+        _ => Err("a URL begins with https:// or http://, and this one has no query"),
+    }
+}
+
+pub async fn started(pool: &Pool, url: &Uri) -> Result<()> {
+    ping(pool, url, "/start", String::new()).await
+}
+
+pub async fn ended(pool: &Pool, url: &Uri, outcome: &Outcome) -> Result<()> {
+    let suffix = if outcome.exit_code() == 0 { "" } else { "/fail" };
+    ping(pool, url, suffix, words(outcome)).await
+}
+
+async fn ping(pool: &Pool, url: &Uri, suffix: &str, words: String) -> Result<()> {
+    // A `Uri` without a path shows one.
+    let url = url.to_string();
+    super::send(pool, Request::post(format!("{}{suffix}", url.trim_end_matches('/'))), words).await
+}
+
+fn words(outcome: &Outcome) -> String {
+    let mut lines = vec![format!("run {} exit code {}", outcome.run_id, outcome.exit_code())];
+    let stored = outcome.report().into_iter().flat_map(|report| &report.stored);
+    lines.extend(stored.map(|stored| format!("stored {}", stored.key)));
+    lines.extend(outcome.failures().into_iter().map(|(source, kind, why)| format!("{source} {kind}: {why}")));
+    lines.join("\n")
+}

@@ -1,0 +1,41 @@
+//! A few lines of Markdown for the page of a run on GitHub.
+//! <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary>
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::outcome::Outcome;
+
+pub fn append(file: &Path, outcome: &Outcome) -> Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(file)?;
+    Ok(file.write_all(markdown(outcome).as_bytes())?)
+}
+
+fn markdown(outcome: &Outcome) -> String {
+    let (code, seconds) = (outcome.exit_code(), outcome.took.as_secs_f64());
+    let mut text = format!("### f1-ingest: exit code {code} after {seconds:.1} s\n\n");
+    let stored = outcome.report().map(|report| report.stored.as_slice()).unwrap_or_default();
+    if !stored.is_empty() {
+        text.push_str("| source | key | bytes |\n|---|---|---|\n");
+    }
+    for stored in stored {
+        text.push_str(&format!("| {} | {} | {} |\n", stored.source, verbatim(&stored.key), stored.size));
+    }
+    let failures = outcome.failures();
+    let warnings = outcome.report().into_iter().flat_map(|report| &report.warnings);
+    let lines = failures
+        .iter()
+        .map(|(source, kind, why)| format!("- {source} {kind}: {}\n", verbatim(why)))
+        .chain(warnings.map(|warning| format!("- warning: {}\n", verbatim(warning))));
+    text.push('\n');
+    text.extend(lines);
+    text
+}
+
+/// Text of others, as code: nothing in it means anything to Markdown.
+fn verbatim(text: &str) -> String {
+    format!("`{}`", text.replace('`', "'"))
+}

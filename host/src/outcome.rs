@@ -1,0 +1,130 @@
+//! What became of one run, seen from outside: when it began, how long it took, and the job's report or
+//! why there is none.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Error;
+use f1_ingest_component::error::{self, Kind};
+use f1_ingest_component::report::{Failure, Report, Stored};
+use serde_json::{Value, json};
+
+use crate::runner::exports::f1::ingest::job as typed;
+
+pub struct Outcome {
+    /// 32 hex digits, in the log's lines and the objects' metadata too.
+    pub run_id: String,
+    pub started: SystemTime,
+    pub took: Duration,
+    /// The job's exit code and report; or why the job did not start or was ended: a limit, a crash.
+    pub result: Result<(u8, Report), Error>,
+}
+
+impl Outcome {
+    /// A run that was refused before it had an id.
+    pub fn not_begun(error: Error) -> Outcome {
+        Outcome {
+            run_id: String::new(),
+            started: SystemTime::now(),
+            took: Duration::ZERO,
+            result: Err(error),
+        }
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match &self.result {
+            Ok((code, _)) => *code,
+            Err(error) => exit_code(error),
+        }
+    }
+
+    /// What of the report there is: nothing where the run was ended from outside.
+    pub fn report(&self) -> Option<&Report> {
+        self.result.as_ref().ok().map(|(_, report)| report)
+    }
+
+    /// Why sources were not stored, as (source, kind, message); an empty source is the run itself.
+    pub fn failures(&self) -> Vec<(&str, &'static str, String)> {
+        match &self.result {
+            Ok((_, report)) => report
+                .failed
+                .iter()
+                .map(|Failure { source, error }| (source.as_str(), error.kind.name(), error.message.clone()))
+                .collect(),
+            Err(error) => {
+                let kind = if exit_code(error) == 2 { Kind::Usage.name() } else { "stopped" };
+                vec![("", kind, format!("{error:#}"))]
+            }
+        }
+    }
+
+    /// The report as the component writes it, and what only the host knows.
+    pub fn to_json(&self) -> Value {
+        let mut json = match self.report() {
+            Some(report) => report.to_json(),
+            None => {
+                let failed: Vec<Value> = (self.failures().iter())
+                    .map(|(source, kind, message)| {
+                        json!({"source": source, "kind": kind, "message": message, "until": null})
+                    })
+                    .collect();
+                json!({"stored": [], "failed": failed, "warnings": []})
+            }
+        };
+        json["exit_code"] = self.exit_code().into();
+        json["run_id"] = self.run_id.clone().into();
+        json["started"] = seconds(self.started).into();
+        json["seconds"] = self.took.as_secs_f64().into();
+        json["version"] = env!("CARGO_PKG_VERSION").into();
+        json
+    }
+}
+
+/// The exit code of a failure.
+pub fn exit_code(error: &Error) -> u8 {
+    error.downcast_ref::<error::Error>().map_or(1, |error| error.kind.exit_code())
+}
+
+/// Unix seconds, with a fraction.
+pub fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// A guest's report in the job's own types: the inverse of what the component's typed door does.
+pub fn report(typed: typed::Report) -> (u8, Report) {
+    let report = Report {
+        stored: typed
+            .stored
+            .into_iter()
+            .map(|typed::Stored { source, key, size, sha256 }| Stored { source, key, size, sha256 })
+            .collect(),
+        failed: typed
+            .failed
+            .into_iter()
+            .map(|failure| Failure {
+                source: failure.source,
+                error: error::Error::new(kind(failure.kind), failure.message),
+            })
+            .collect(),
+        warnings: typed.warnings,
+    };
+    (typed.exit_code, report)
+}
+
+fn kind(kind: typed::ErrorKind) -> Kind {
+    match kind {
+        typed::ErrorKind::Usage => Kind::Usage,
+        typed::ErrorKind::Blocked => Kind::Blocked,
+        typed::ErrorKind::NotPublished => Kind::NotPublished,
+        typed::ErrorKind::NotFound => Kind::NotFound,
+        typed::ErrorKind::RateLimited(until) => Kind::RateLimited(until),
+        typed::ErrorKind::SignIn => Kind::SignIn,
+        typed::ErrorKind::Network => Kind::Network,
+        typed::ErrorKind::Denied => Kind::Denied,
+        typed::ErrorKind::Unavailable(status) => Kind::Unavailable(status),
+        typed::ErrorKind::NotJson => Kind::NotJson,
+        typed::ErrorKind::Credentials => Kind::Credentials,
+        typed::ErrorKind::NoSuchBucket => Kind::NoSuchBucket,
+        typed::ErrorKind::ClockSkew => Kind::ClockSkew,
+        typed::ErrorKind::StoreRefused => Kind::StoreRefused,
+    }
+}

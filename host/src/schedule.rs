@@ -1,0 +1,149 @@
+//! `serve --schedule`: the job by the clock, for people without a scheduler.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, SecondsFormat, Utc};
+use croner::Cron;
+use f1_ingest_component::error::Error;
+
+use crate::files::write_whole;
+use crate::listen::say;
+use crate::service::Service;
+
+/// How long to sleep at most before the wall clock is looked at again: it can be set, and a machine can
+/// have been asleep.
+const NAP: Duration = Duration::from_secs(20);
+
+/// When to run, in UTC.
+#[derive(Debug, Clone)]
+pub struct Schedule(Cron);
+
+impl FromStr for Schedule {
+    type Err = String;
+
+    /// Five fields of cron; six where the first one is seconds.
+    fn from_str(text: &str) -> std::result::Result<Schedule, String> {
+        let cron = Cron::from_str(text).map_err(|error| format!("{text:?} is no cron schedule: {error}"))?;
+        let schedule = Schedule(cron);
+        schedule.after(now()).map(|_| schedule).ok_or_else(|| format!("{text:?} never comes"))
+    }
+}
+
+impl Schedule {
+    /// The first instant after `last`; None where the schedule has ended.
+    fn after(&self, last: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.0.find_next_occurrence(&last, false).ok()
+    }
+}
+
+/// The note of when the last scheduled run began: what of the schedule lies between that and now was
+/// missed, and one run makes up for all of it.
+pub struct State(Option<PathBuf>);
+
+impl State {
+    pub fn new(file: Option<PathBuf>) -> State {
+        State(file)
+    }
+
+    /// Up to when the schedule was kept. A first start has missed nothing, nor has one without a file.
+    pub fn read(&self) -> Result<DateTime<Utc>> {
+        let Some(file) = self.0.as_ref().filter(|file| file.exists()) else { return Ok(now()) };
+        let usage = |why: String| Error::usage(format!("--state {}: {why}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|error| usage(error.to_string()))?;
+        let last = DateTime::parse_from_rfc3339(text.trim())
+            .map_err(|_| usage("does not hold the instant of a last run; remove it to begin anew".into()))?;
+        // A clock that was ahead must not hold the next run back.
+        Ok(last.to_utc().min(now()))
+    }
+
+    pub fn write(&self, last: DateTime<Utc>) -> Result<()> {
+        let Some(file) = &self.0 else { return Ok(()) };
+        write_whole(file, format!("{}\n", text(last)).as_bytes())
+            .with_context(|| format!("--state: cannot write {}", file.display()))
+    }
+}
+
+/// Runs the job whenever it is due, until the service stops. `last` is up to when the schedule was kept.
+pub async fn keep(schedule: Schedule, state: State, mut last: DateTime<Utc>, service: Arc<Service>) {
+    while let Some(due) = schedule.after(last) {
+        match due <= now() {
+            true => say(&format!("the run of {} was missed; it is made up for now", text(due))),
+            false => say(&format!("the next run is at {}", text(due))),
+        }
+        until(due).await;
+        let began = now();
+        if service.run_in_turn().await.is_none() {
+            return;
+        }
+        // Noted when done: a run that was killed is made up for.
+        last = began;
+        if let Err(error) = state.write(last) {
+            tracing::warn!("{error:#}");
+        }
+    }
+    tracing::warn!("the schedule has ended");
+}
+
+async fn until(due: DateTime<Utc>) {
+    while let Ok(left) = (due - now()).to_std() {
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(NAP)).await;
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    SystemTime::now().into()
+}
+
+fn text(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(text: &str) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+    }
+
+    #[test]
+    fn the_schedule_is_cron_in_utc() {
+        let after = |schedule: &str, last: &str| {
+            schedule.parse::<Schedule>().unwrap().after(instant(last)).map(text).unwrap()
+        };
+        assert_eq!(after("0 12 * * *", "2026-11-24T11:59:59Z"), "2026-11-24T12:00:00Z");
+        assert_eq!(after("0 12 * * *", "2026-11-24T12:00:00Z"), "2026-11-25T12:00:00Z");
+        assert_eq!(after("0 12 * * *", "2026-11-24T12:00:00+02:00"), "2026-11-24T12:00:00Z");
+        assert_eq!(after("*/15 * * * MON", "2026-11-24T12:00:00Z"), "2026-11-30T00:00:00Z");
+        assert_eq!(after("*/10 * * * * *", "2026-11-24T12:00:01Z"), "2026-11-24T12:00:10Z");
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused() {
+        for wrong in ["", "noon", "61 * * * *", "* * * *", "0 0 30 2 *"] {
+            let error = wrong.parse::<Schedule>().unwrap_err();
+            assert!(error.contains(wrong), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_note_of_the_last_run_is_read_back_and_never_lies_ahead() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::new(Some(folder.path().join("last-run")));
+        let before = now();
+        assert!(state.read().unwrap() >= before, "a first start has missed nothing");
+        state.write(instant("2026-01-02T03:04:05Z")).unwrap();
+        assert_eq!(text(state.read().unwrap()), "2026-01-02T03:04:05Z");
+        state.write(instant("2999-01-01T00:00:00Z")).unwrap();
+        assert!(state.read().unwrap() <= now());
+        std::fs::write(folder.path().join("last-run"), "yesterday").unwrap();
+        assert!(state.read().unwrap_err().to_string().contains("last-run"));
+    }
+}

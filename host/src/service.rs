@@ -1,0 +1,189 @@
+//! What `f1-ingest serve` answers: `POST /ingest` with one run at a time, `GET /healthz`, `GET /metrics`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Result, anyhow};
+use bytes::Bytes;
+use f1_ingest_component::options::Command;
+use f1_ingest_component::trigger::{self, Call, LONGEST_BODY};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinHandle;
+
+use crate::metrics::Page;
+use crate::outcome::{Outcome, seconds};
+use crate::run::{environment, prepare};
+use crate::runner::Runner;
+
+/// How long a caller may take to send its request's body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Service {
+    runner: Runner,
+    /// The job's arguments of every run; those of a request come after them.
+    arguments: Vec<String>,
+    /// What callers have to know.
+    token: Option<String>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    stopping: AtomicBool,
+    tally: Mutex<Tally>,
+}
+
+/// What `/metrics` tells of the runs so far.
+#[derive(Default)]
+struct Tally {
+    running_since: Option<SystemTime>,
+    /// By exit code.
+    runs: BTreeMap<u8, u64>,
+    last: Option<Arc<Outcome>>,
+    last_success: Option<SystemTime>,
+}
+
+/// The right to run, until dropped.
+type Turn = OwnedMutexGuard<()>;
+
+impl Service {
+    pub fn new(runner: Runner, arguments: Vec<String>, token: Option<String>) -> Arc<Service> {
+        Arc::new(Service {
+            runner,
+            arguments,
+            token,
+            turn: Default::default(),
+            stopping: AtomicBool::new(false),
+            tally: Default::default(),
+        })
+    }
+
+    /// Lets no new run begin, and waits for the one under way: at most its `--timeout`.
+    pub async fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        drop(self.turn.lock().await);
+    }
+
+    /// Runs the job when no other run is under way. None when the service is to stop.
+    pub async fn run_in_turn(self: &Arc<Self>) -> Option<Arc<Outcome>> {
+        let turn = self.turn.clone().lock_owned().await;
+        if self.is_stopping() {
+            return None;
+        }
+        self.start(turn, Vec::new()).await.ok()
+    }
+
+    pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
+        let (head, body) = request.into_parts();
+        let method = head.method.as_str();
+        let path = head.uri.path();
+        if self.is_stopping() {
+            return refusal(503, "the service is about to stop");
+        }
+        let is_health = matches!(trigger::call(method, path, b""), Call::Health);
+        let authorization = head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        if !is_health && !trigger::permitted(self.token.as_deref(), authorization) {
+            let mut response = refusal(401, trigger::UNAUTHORIZED)?;
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            return Ok(response);
+        }
+        if path == "/metrics" && matches!(head.method, Method::GET | Method::HEAD) {
+            return response(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics());
+        }
+        let body = match tokio::time::timeout(PATIENCE, Limited::new(body, LONGEST_BODY).collect()).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(_)) => {
+                return refusal(400, &format!("the body broke off, or is longer than {LONGEST_BODY} bytes"));
+            }
+            Err(_) => return refusal(408, "the body took too long"),
+        };
+        match trigger::call(method, path, &body) {
+            Call::Health => json_response(200, &trigger::health()),
+            Call::Refused(status, why) => refusal(status, &why),
+            Call::Ingest(arguments) => match self.turn.clone().try_lock_owned() {
+                Err(_) => json_response(409, &self.busy()),
+                Ok(turn) => {
+                    let outcome = self.start(turn, arguments).await?;
+                    json_response(trigger::status(outcome.exit_code()), &outcome.to_json())
+                }
+            },
+        }
+    }
+
+    /// Begins a run. It goes on to its end whether or not anybody waits for it.
+    fn start(self: &Arc<Self>, turn: Turn, arguments: Vec<String>) -> JoinHandle<Arc<Outcome>> {
+        let service = self.clone();
+        tokio::spawn(async move {
+            let _turn = turn;
+            service.tally().running_since = Some(SystemTime::now());
+            let all = service.arguments.iter().cloned().chain(arguments).collect();
+            let outcome = Arc::new(service.run(all).await);
+            let mut tally = service.tally();
+            tally.running_since = None;
+            *tally.runs.entry(outcome.exit_code()).or_default() += 1;
+            if outcome.exit_code() == 0 {
+                tally.last_success = Some(outcome.started + outcome.took);
+            }
+            tally.last = Some(outcome.clone());
+            drop(tally);
+            outcome
+        })
+    }
+
+    /// The environment is read anew for each run.
+    async fn run(&self, arguments: Vec<String>) -> Outcome {
+        match prepare(&self.runner.host, &arguments, environment()) {
+            Ok((variables, Command::Ingest(job))) => self.runner.ingest(arguments, &variables, &job).await,
+            Ok(_) => Outcome::not_begun(anyhow!("no run was asked for")),
+            Err(error) => Outcome::not_begun(error),
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn busy(&self) -> Value {
+        json!({
+            "error": "a run is under way; ask again when it is done",
+            "running_since": self.tally().running_since.map(|since| seconds(since) as u64),
+        })
+    }
+
+    fn metrics(&self) -> String {
+        let tally = self.tally();
+        let mut page = Page::default();
+        page.build_info();
+        let running = if tally.running_since.is_some() { 1.0 } else { 0.0 };
+        page.family("running", "gauge", "Whether a run is under way.", [(vec![], running)]);
+        let runs =
+            tally.runs.iter().map(|(code, runs)| (vec![("exit_code", code.to_string())], *runs as f64));
+        page.family("runs_total", "counter", "Runs since the service started, by exit code.", runs);
+        if let Some(outcome) = &tally.last {
+            page.last_run(outcome);
+        }
+        if let Some(success) = tally.last_success {
+            page.last_success(seconds(success));
+        }
+        page.text()
+    }
+}
+
+fn response(status: StatusCode, kind: &'static str, body: String) -> Result<Response<Full<Bytes>>> {
+    Ok(Response::builder().status(status).header(CONTENT_TYPE, kind).body(Full::from(body))?)
+}
+
+fn json_response(status: u16, body: &Value) -> Result<Response<Full<Bytes>>> {
+    response(StatusCode::from_u16(status)?, "application/json", body.to_string())
+}
+
+fn refusal(status: u16, why: &str) -> Result<Response<Full<Bytes>>> {
+    json_response(status, &json!({"error": why}))
+}

@@ -1,0 +1,192 @@
+//! Who hears of a run besides its caller, and that none of them can make it fail.
+
+use std::path::Path;
+use std::process::Command;
+
+use f1_ingest_tests::binary::{Run, command, f1_ingest};
+use f1_ingest_tests::store::Store;
+use f1_ingest_tests::upstream::{Asked, Reply, Upstream};
+use serde_json::Value;
+
+const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+
+/// A run that fetches from an upstream of these replies and stores in `store`.
+fn ingest(store: &Store, reply: Reply, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let upstream = Upstream::start([reply]);
+    let url = upstream.url("/results.json");
+    let all = [&["run", "--retries", "1", "--jolpica-url", &url], arguments].concat();
+    command(&all, variables).envs(store.environment()).output().unwrap().into()
+}
+
+fn json(file: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+fn text(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap()
+}
+
+fn paths(asked: &[Asked]) -> Vec<&str> {
+    asked.iter().map(|asked| asked.line.as_str()).collect()
+}
+
+#[test]
+fn one_id_names_a_run_in_its_log_its_metadata_its_summary_and_its_trace() {
+    let (store, folder) = (Store::start(), tempfile::tempdir().unwrap());
+    let collector = Upstream::start([Reply::json("{}")]);
+    let (summary, endpoint) = (folder.path().join("summary.json"), collector.url("/otlp/"));
+    let arguments = ["--log-format", "json", "--summary", summary.to_str().unwrap()];
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-team=data%20lake"),
+        ("OTEL_SERVICE_NAME", "nightly"),
+    ];
+    let run = ingest(&store, Reply::json(RESULTS), &arguments, &variables).expect(0);
+
+    let summary = json(&summary);
+    let id = summary["run_id"].as_str().unwrap();
+    assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    assert!(!run.stderr.is_empty());
+    for line in run.stderr.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        assert_eq!(line["run_id"], id, "{line}");
+    }
+    assert_eq!((&summary["exit_code"], &summary["stored"][0]["key"]), (&0.into(), &run.keys()[0].into()));
+    assert!(summary["seconds"].as_f64().unwrap() > 0.0 && summary["started"].as_f64().unwrap() > 1.6e9);
+    let metadata = store.metadata(run.keys()[0]);
+    assert!(metadata.contains(id), "{id} is not in {metadata}");
+
+    let [asked] = &collector.asked()[..] else { panic!("{:?}", collector.asked()) };
+    assert_eq!(asked.line, "POST /otlp/v1/traces HTTP/1.1");
+    assert_eq!(asked.header("content-type"), Some("application/json"));
+    assert_eq!(asked.header("x-team"), Some("data lake"));
+    let body: Value = serde_json::from_slice(&asked.body).unwrap();
+    let traced = &body["resourceSpans"][0];
+    assert_eq!(traced["resource"]["attributes"][0]["value"]["stringValue"], "nightly");
+    let span = &traced["scopeSpans"][0]["spans"][0];
+    assert_eq!((&span["traceId"], &span["spanId"]), (&id.into(), &id[..16].into()));
+    let nanoseconds = |name: &str| span[name].as_str().unwrap().parse::<u64>().unwrap();
+    assert!(nanoseconds("startTimeUnixNano") < nanoseconds("endTimeUnixNano"));
+    assert_eq!((&span["status"]["code"], &span["events"][0]["name"]), (&1.into(), &"stored".into()));
+}
+
+#[test]
+fn the_host_logs_as_the_job_does() {
+    let (store, folder) = (Store::start(), tempfile::tempdir().unwrap());
+    let summary = folder.path().join("summary.json");
+    let arguments = ["--log-format", "json", "--timeout", "1", "--summary", summary.to_str().unwrap()];
+    let run = ingest(&store, Reply::Silence, &arguments, &[]).expect(1);
+    let last: Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
+    assert!(last["message"].as_str().unwrap().contains("--timeout"), "{last}");
+    let summary = json(&summary);
+    assert_eq!((&summary["exit_code"], &summary["failed"][0]["kind"]), (&1.into(), &"stopped".into()));
+    assert_eq!(summary["run_id"], last["run_id"]);
+}
+
+#[test]
+fn a_metrics_file_is_whole_and_remembers_the_last_success() {
+    let (store, folder) = (Store::start(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("f1_ingest.prom");
+    let arguments = ["--metrics-file", file.to_str().unwrap()];
+    ingest(&store, Reply::json(RESULTS), &arguments, &[]).expect(0);
+    let first = text(&file);
+    for line in ["f1_ingest_last_run_exit_code 0", "f1_ingest_last_run_stored_bytes{source=\"jolpica\"} 26"] {
+        assert!(first.lines().any(|known| known == line), "{line} is not in\n{first}");
+    }
+    let success = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("f1_ingest_last_success_timestamp_seconds "));
+        line.map(str::to_owned).unwrap_or_else(|| panic!("no last success in\n{text}"))
+    };
+    ingest(&store, Reply::new(404, ""), &arguments, &[]).expect(1);
+    let second = text(&file);
+    assert!(
+        second.contains("f1_ingest_last_run_failed{source=\"jolpica\",kind=\"not-found\"} 1\n"),
+        "{second}"
+    );
+    assert_eq!(success(&first), success(&second));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left in the folder");
+}
+
+#[test]
+fn a_monitor_hears_of_start_success_and_failure() {
+    let (store, monitor) = (Store::start(), Upstream::start([Reply::new(200, "OK")]));
+    let url = monitor.url("/ping/a-secret-check/");
+    ingest(&store, Reply::json(RESULTS), &["--ping-url", &url], &[]).expect(0);
+    ingest(&store, Reply::new(404, ""), &[], &[("F1_PING_URL", &url)]).expect(1);
+    let asked = monitor.asked();
+    let check = "POST /ping/a-secret-check";
+    assert_eq!(
+        paths(&asked),
+        [
+            format!("{check}/start HTTP/1.1"),
+            format!("{check} HTTP/1.1"),
+            format!("{check}/start HTTP/1.1"),
+            format!("{check}/fail HTTP/1.1")
+        ]
+    );
+    let body = |n: usize| String::from_utf8_lossy(&asked[n].body).into_owned();
+    assert!(body(1).contains("raw/") && body(3).contains("not-found"), "{asked:?}");
+}
+
+#[test]
+fn no_observer_makes_a_run_fail() {
+    let (store, folder) = (Store::start(), tempfile::tempdir().unwrap());
+    let broken = Upstream::start([Reply::new(500, "")]);
+    let nobody = "http://127.0.0.1:9";
+    // A folder is no file that can be written.
+    let taken = folder.path().join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    let taken = taken.to_str().unwrap();
+    for url in [broken.url("/ping/a-secret-check"), format!("{nobody}/a-secret-check")] {
+        let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", nobody), ("GITHUB_STEP_SUMMARY", taken)];
+        let arguments = ["--ping-url", &url, "--summary", taken, "--metrics-file", taken];
+        let run = ingest(&store, Reply::json(RESULTS), &arguments, &variables).expect(0);
+        for who in ["the monitor", "OTEL_EXPORTER_OTLP_ENDPOINT", "GITHUB_STEP_SUMMARY", "--summary"] {
+            run.says(&[who, "did not hear"]);
+        }
+        assert!(!run.stderr.contains("a-secret-check"), "{}", run.stderr);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing unfinished is left");
+    }
+    for wrong in [
+        ["--ping-url", "ftp://example.org"],
+        ["--summary", "/no/such/folder/x"],
+        ["--metrics-file", "/no/such/folder/x"],
+    ] {
+        ingest(&store, Reply::json(RESULTS), &wrong, &[]).expect(2).says(&[wrong[0]]);
+    }
+}
+
+#[test]
+fn the_page_of_a_ci_run_says_what_was_stored_and_what_failed() {
+    let (store, folder) = (Store::start(), tempfile::tempdir().unwrap());
+    let page = folder.path().join("page.md");
+    std::fs::write(&page, "Another step's.\n").unwrap();
+    let variables = [("GITHUB_STEP_SUMMARY", page.to_str().unwrap())];
+    let run = ingest(&store, Reply::json(RESULTS), &[], &variables).expect(0);
+    ingest(&store, Reply::new(404, ""), &[], &variables).expect(1);
+    let page = text(&page);
+    assert!(page.starts_with("Another step's.\n"), "{page}");
+    let row = format!("| jolpica | `{}` | 26 |", run.keys()[0]);
+    for line in [row.as_str(), "### f1-ingest: exit code 1", "- jolpica not-found: `"] {
+        assert!(page.contains(line), "{line} is not in\n{page}");
+    }
+}
+
+#[test]
+fn progress_shows_on_a_terminal_and_nowhere_else() {
+    let (store, upstream) = (Store::start(), Upstream::start([Reply::json(RESULTS)]));
+    let line = format!("{} run --jolpica-url {}", f1_ingest().display(), upstream.url("/results.json"));
+    // `script` gives the program a terminal.
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    let Ok(output) = script.envs(store.environment()).output() else {
+        eprintln!("skipped: no `script` here");
+        return;
+    };
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("127.0.0.1  ") && shown.contains("B/s  ") && shown.contains("raw/"), "{shown:?}");
+
+    let elsewhere = ingest(&store, Reply::json(RESULTS), &[], &[]).expect(0);
+    assert!(!elsewhere.stderr.contains("B/s"), "{}", elsewhere.stderr);
+}

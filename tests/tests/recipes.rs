@@ -1,0 +1,288 @@
+//! The recipes in `host/deploy/`: each is read by the tool or schema that is for it, promises what it should,
+//! and every command line in it is one that the program takes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use f1_ingest_component::options::{Command as Asked, parse, variables};
+use f1_ingest_tests::binary::{Run, command, f1_ingest, root, run};
+use f1_ingest_tests::python::python;
+use serde_json::{Value, json};
+
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+
+fn path(recipe: &str) -> PathBuf {
+    root().join("host/deploy").join(recipe)
+}
+
+fn text(recipe: &str) -> String {
+    std::fs::read_to_string(path(recipe)).unwrap_or_else(|e| panic!("{recipe}: {e}"))
+}
+
+fn yaml(recipe: &str) -> Value {
+    serde_norway::from_str(&text(recipe)).unwrap_or_else(|e| panic!("{recipe}: {e}"))
+}
+
+/// What follows the program's name in every line of a text, up to where a shell or a language ends it.
+fn command_lines(text: &str) -> Vec<Vec<String>> {
+    let subcommands = ["run", "serve", "component", "store", "replay"];
+    let ends = ['\'', '"', '|', ';', ')'];
+    text.match_indices("f1-ingest ")
+        .filter_map(|(at, name)| text[at + name.len()..].lines().next())
+        .map(|rest| rest.split(ends).next().unwrap_or_default())
+        .map(|line| line.split_whitespace().take_while(|word| !word.starts_with("2>")).map(str::to_owned))
+        .map(Iterator::collect)
+        .filter(|words: &Vec<String>| words.first().is_some_and(|word| subcommands.contains(&word.as_str())))
+        .collect()
+}
+
+/// Asserts that the program understands a command line, with these variables and credentials. A run gets a
+/// file that is not there besides: the last thing that is looked at before anything is sent.
+fn assert_taken(line: &[String], given: &[(String, String)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().to_str().unwrap();
+    let mut arguments: Vec<String> = line.iter().map(|word| word.replace("%S/f1-ingest", here)).collect();
+    let is_run = line[0] == "run";
+    if is_run {
+        arguments.extend(["--mock-file", "/no/such/file.json"].map(str::to_owned));
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = command(&arguments, &[("F1_S3_BUCKET", "my-lake")]);
+    command.envs(KEYS).envs(given.iter().cloned()).current_dir(folder.path());
+    let run: Run = command.output().unwrap().into();
+    match is_run {
+        true => drop(run.expect(2).says(&["/no/such/file.json"])),
+        false => drop(run.expect(0)),
+    }
+}
+
+/// Asserts that each variable is one that the program reads.
+fn assert_read<'a>(names: impl IntoIterator<Item = &'a str>) {
+    for name in names {
+        let known =
+            variables().any(|known| known == name) || ["F1_INGEST_TOKEN", "F1_PING_URL"].contains(&name);
+        assert!(known, "nobody reads {name}");
+    }
+}
+
+/// Asserts that a validator of Python's packages takes a file, and refuses it when `broken` replaces `right`.
+fn assert_valid(recipe: &str, right: &str, broken: &str, validate: impl Fn(&Path, &Path) -> Output) {
+    let Some(python) = python() else { return };
+    let valid = validate(&python, &path(recipe));
+    assert!(valid.status.success(), "{recipe}: {valid:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join(Path::new(recipe).file_name().unwrap());
+    let text = text(recipe);
+    assert!(text.contains(right), "{recipe} has no {right}");
+    std::fs::write(&copy, text.replace(right, broken)).unwrap();
+    assert!(!validate(&python, &copy).status.success(), "{recipe} with {broken} is valid too");
+}
+
+/// Asserts that a runtime lets the component reach what the job wants to reach with these variables.
+fn assert_reachable(given: &Value, allowed: &Value) {
+    let given: BTreeMap<String, String> = serde_json::from_value(given.clone()).unwrap();
+    assert_read(given.keys().map(String::as_str));
+    let variable = |name: &str| {
+        given
+            .get(name)
+            .cloned()
+            .or_else(|| KEYS.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).into()))
+    };
+    let Ok(Asked::Ingest(job)) = parse(&["--include-fastf1".to_owned()], variable) else {
+        panic!("{given:?}")
+    };
+    for host in job.hosts() {
+        assert!(allowed.as_array().unwrap().contains(&json!(format!("https://{host}"))), "{host}: {allowed}");
+    }
+}
+
+#[test]
+fn every_command_line_is_taken() {
+    let recipes =
+        ["crontab", "f1-ingest.service", "Jenkinsfile", "github-actions.yml", "spin.toml", "wasmcloud.yaml"];
+    for recipe in recipes {
+        let lines = command_lines(&text(recipe));
+        assert!(!lines.is_empty(), "{recipe} has no command line");
+        lines.iter().for_each(|line| assert_taken(line, &[]));
+    }
+}
+
+#[test]
+fn cron_runs_at_noon() {
+    let text = text("crontab");
+    let line = text.lines().find(|line| !line.starts_with('#')).unwrap();
+    let schedule = line.split_whitespace().take(5).collect::<Vec<_>>().join(" ");
+    assert_eq!(schedule, "0 12 * * *");
+    run(&["serve", "--schedule", &schedule, "--help"], &[]).expect(0);
+    assert!(!line.contains('%'), "cron ends a line at a per cent sign");
+}
+
+#[test]
+fn systemd_takes_the_units() {
+    let analyze = |arguments: &[&str]| Command::new("systemd-analyze").args(arguments).output();
+    if analyze(&["--version"]).is_err() {
+        eprintln!("skipped: no systemd-analyze here");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let service =
+        text("f1-ingest.service").replace("/usr/local/bin/f1-ingest", f1_ingest().to_str().unwrap());
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (unit, timer) =
+        (file("f1-ingest.service", &service), file("f1-ingest.timer", &text("f1-ingest.timer")));
+    let verified = analyze(&["verify", &unit, &timer]).unwrap();
+    assert!(verified.status.success() && verified.stderr.is_empty(), "{verified:?}");
+    // systemd's own measure of what a unit could do to the machine: 10.0 is everything, 2.5 is "OK".
+    let secure = analyze(&["security", "--offline=yes", "--threshold=25", &unit]).unwrap();
+    assert!(secure.status.success(), "{}", String::from_utf8_lossy(&secure.stdout));
+    let wrong = file("f1-ingest.service", &service.replace("RestartSec=20min", "RestartSec=soon"));
+    assert!(!analyze(&["verify", &wrong]).unwrap().stderr.is_empty(), "a wrong unit is verified too");
+}
+
+#[test]
+fn the_jenkinsfile_is_groovy_and_tells_the_exit_codes_apart() {
+    let script = "import sys; from groovy_parser.parser import parse_groovy_content; \
+        parse_groovy_content(open(sys.argv[1]).read())";
+    assert_valid("Jenkinsfile", "if (code == 75) {", "if (code == 75 {", |python, file| {
+        Command::new(python).args(["-c", script]).arg(file).output().unwrap()
+    });
+    let text = text("Jenkinsfile");
+    for promised in
+        ["TZ=UTC\\n0 12 * * *", "withCredentials", "returnStatus: true", "code == 75", "unstable(", "error("]
+    {
+        assert!(text.contains(promised), "{promised} is not in the Jenkinsfile");
+    }
+}
+
+#[test]
+fn the_workflow_is_one_of_githubs_and_tells_the_exit_codes_apart() {
+    assert_valid("github-actions.yml", "timeout-minutes:", "timeout-hours:", |python, file| {
+        let schema = ["-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"];
+        Command::new(python).args(schema).arg(file).output().unwrap()
+    });
+    let workflow = yaml("github-actions.yml");
+    assert_eq!(workflow["on"]["schedule"][0]["cron"], "0 12 * * *");
+    let step = workflow["jobs"]["ingest"]["steps"].as_array().unwrap().last().unwrap();
+    assert_read(step["env"].as_object().unwrap().keys().map(String::as_str));
+    let script = step["run"].as_str().unwrap();
+    for (code, expected) in [(0, 0), (1, 1), (2, 2), (75, 0)] {
+        let script = format!("f1-ingest() {{ return {code}; }}\n{script}");
+        // As GitHub runs it.
+        let output = Command::new("bash").args(["-e", "-c", &script]).output().unwrap();
+        assert_eq!(output.status.code(), Some(expected), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).contains("::warning::"), code == 75);
+    }
+}
+
+#[test]
+fn kubernetes_takes_the_jobs_and_gives_them_no_privileges() {
+    for (recipe, right, broken) in [
+        ("kubernetes/cronjob.yaml", "concurrencyPolicy: Forbid", "concurrencyPolicy: [Forbid]"),
+        ("kubernetes/indexed-job.yaml", "completions: 7", "completion: 7"),
+    ] {
+        let check = "import sys, yaml, kubernetes_validate as k; \
+            k.validate(yaml.safe_load(open(sys.argv[1])), '1.31', strict=True)";
+        assert_valid(recipe, right, broken, |python, file| {
+            Command::new(python).args(["-c", check]).arg(file).output().unwrap()
+        });
+        let document = yaml(recipe);
+        let job = match recipe.contains("cron") {
+            true => {
+                let cron = &document["spec"];
+                assert_eq!((&cron["schedule"], &cron["timeZone"]), (&json!("0 12 * * *"), &json!("Etc/UTC")));
+                assert_eq!(cron["concurrencyPolicy"], "Forbid");
+                assert!(
+                    cron["startingDeadlineSeconds"].as_u64() >= Some(200),
+                    "100 missed starts end a CronJob"
+                );
+                &cron["jobTemplate"]["spec"]
+            }
+            false => &document["spec"],
+        };
+        assert!(job["activeDeadlineSeconds"].is_u64());
+        let pod = &job["template"]["spec"];
+        assert_eq!(pod["restartPolicy"], "Never", "a podFailurePolicy wants it");
+        assert_eq!(pod["automountServiceAccountToken"], false);
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        let [container] = &pod["containers"].as_array().unwrap()[..] else { panic!("{pod}") };
+        let context = &container["securityContext"];
+        assert_eq!(context["readOnlyRootFilesystem"], true);
+        assert_eq!(context["allowPrivilegeEscalation"], false);
+        assert_eq!(context["capabilities"]["drop"], json!(["ALL"]));
+
+        let mut codes = BTreeMap::new();
+        for rule in job["podFailurePolicy"]["rules"].as_array().unwrap() {
+            if let Some(values) = rule["onExitCodes"]["values"].as_array() {
+                assert_eq!(rule["onExitCodes"]["containerName"], container["name"]);
+                codes.extend(values.iter().map(|code| (code.as_u64(), rule["action"].as_str())));
+            }
+        }
+        let count = Some("Count");
+        assert_eq!(
+            codes,
+            BTreeMap::from([(Some(1), count), (Some(2), Some("FailJob")), (Some(75), count)]),
+            "{recipe}"
+        );
+
+        let given: Vec<(String, String)> = container["env"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|set| (set["name"].as_str().unwrap().to_owned(), set["value"].as_str().unwrap().to_owned()))
+            .collect();
+        assert_read(given.iter().map(|(name, _)| name.as_str()));
+        for index in 0..job["completions"].as_u64().unwrap_or(1) {
+            let arguments: Vec<String> = (container["args"].as_array().unwrap().iter())
+                .map(|argument| argument.as_str().unwrap())
+                .map(|argument| argument.replace("$(JOB_COMPLETION_INDEX)", &index.to_string()))
+                .collect();
+            assert!(arguments.iter().all(|argument| !argument.contains("$(")), "{arguments:?}");
+            if index == 0 {
+                assert_taken(&arguments, &given);
+            }
+        }
+    }
+}
+
+#[test]
+fn other_runtimes_let_the_component_reach_what_the_job_needs() {
+    let spin: Value = toml::from_str(&text("spin.toml")).unwrap();
+    let component = &spin["component"]["f1-ingest"];
+    assert_reachable(&component["environment"], &component["allowed_outbound_hosts"]);
+    assert_eq!((&spin["spin_manifest_version"], &component["source"]), (&json!(2), &json!("f1-ingest.wasm")));
+    let routes: Vec<&Value> =
+        spin["trigger"]["http"].as_array().unwrap().iter().map(|t| &t["route"]).collect();
+    assert_eq!(routes, ["/ingest", "/healthz"]);
+
+    let wasmcloud = yaml("wasmcloud.yaml");
+    let workload = &wasmcloud["spec"]["template"]["spec"];
+    let resources = &workload["components"][0]["localResources"];
+    assert_reachable(&resources["environment"]["config"], &resources["allowedHosts"]);
+    assert_eq!(workload["hostInterfaces"][0]["interfaces"], json!(["incoming-handler"]));
+}
+
+#[test]
+fn the_image_holds_a_static_program_and_certificates_and_runs_as_nobody() {
+    let text = text("Dockerfile");
+    let instructions: Vec<&str> =
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let toolchain = std::fs::read_to_string(root().join("rust-toolchain.toml")).unwrap();
+    let channel =
+        toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
+    let image = instructions[0].strip_prefix("FROM docker.io/library/rust:").unwrap();
+    assert!(channel.starts_with(image.split('-').next().unwrap()), "{image} is not Rust {channel}");
+    assert!(text.contains("--locked --package f1-ingest --target x86_64-unknown-linux-musl"));
+
+    let scratch = instructions.iter().position(|line| *line == "FROM scratch").unwrap();
+    let last = &instructions[scratch..];
+    assert!(last.iter().all(|line| !line.starts_with("RUN") && !line.starts_with("ADD")), "{last:?}");
+    assert!(last.iter().any(|line| line.contains("ca-certificates.crt")), "{last:?}");
+    assert!(last.contains(&"USER 65532:65532") && last.contains(&"ENTRYPOINT [\"/f1-ingest\"]"), "{last:?}");
+    assert_taken(&["run".to_owned()], &[]);
+    assert!(last.contains(&"CMD [\"run\"]"));
+}
