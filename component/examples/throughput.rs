@@ -35,7 +35,8 @@ fn main() {
     };
     let all: usize = feeds.iter().map(|(_, bytes)| bytes.len()).sum();
     report("all tables", all, seconds, || {
-        let tables = Tables::of(&session, &Sources { feed: &feed, results: None, first_lap: None });
+        let tables =
+            Tables::of(&session, &Sources { feed: &feed, results: None, first_lap: None, zero_date: None });
         let mut json = Vec::new();
         tables.write(&mut json).expect("a vector takes everything");
         drop(black_box(json));
@@ -46,7 +47,10 @@ fn feeds(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let files = std::fs::read_dir(folder).expect("a folder of feeds");
     let read = |file: std::io::Result<std::fs::DirEntry>| {
         let file = file.expect("a file");
-        (file.file_name().to_string_lossy().into_owned(), std::fs::read(file.path()).expect("a readable file"))
+        (
+            file.file_name().to_string_lossy().into_owned(),
+            std::fs::read(file.path()).expect("a readable file"),
+        )
     };
     files.map(read).collect()
 }

@@ -13,14 +13,12 @@ pub mod race_control;
 pub mod results;
 pub mod session_status;
 pub mod stints;
-pub mod table;
 pub mod tables;
-pub mod telemetry;
 pub mod text;
 pub mod track_status;
 pub mod weather;
 
-pub use f1_ingest_feeds::{by_driver, feed, lines, python, time, timing, value};
+pub use f1_ingest_feeds::{by_driver, feed, lines, python, table, telemetry, time, timing, value};
 use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
 use serde::de::IgnoredAny;
@@ -157,7 +155,8 @@ impl Loaded {
         let document = match &self.samples {
             Ok((car, position)) => {
                 let pieces = telemetry::document(car, position, &self.drivers);
-                Document::streamed(iter(in_chunks(pieces)).boxed_local())
+                let unusable = |why| Error::new(Kind::NotJson, format!("telemetry cannot be used: {why}"));
+                Document::streamed(iter(pieces.map(move |piece| piece.map_err(unusable))).boxed_local())
             }
             Err(why) => {
                 warnings.push(format!("telemetry cannot be used: {why}"));
@@ -170,7 +169,7 @@ impl Loaded {
     async fn prepare_telemetry<R: Transport + Clock>(&mut self, client: &Client<R>, job: &Job) -> Result<()> {
         let of = |topic: &str| self.missing.iter().find(|(other, _)| *other == topic);
         if let (Some((_, why)), Some(_)) = (of(CAR), of(POSITION)) {
-            let error = job.livetiming.why_nothing(client, &self.session, why.clone()).await;
+            let error = job.livetiming.why_nothing(client, &self.session, "no telemetry", why.clone()).await;
             self.no_telemetry = Some(error);
             return Ok(());
         }
@@ -225,24 +224,24 @@ impl Feeds {
     }
 }
 
-/// Rows and less, put together: whoever sends them has work with every piece.
-fn in_chunks(
-    mut pieces: impl Iterator<Item = std::result::Result<Vec<u8>, Unusable>>,
-) -> impl Iterator<Item = Result<Vec<u8>>> {
-    const CHUNK: usize = 64 << 10;
-    std::iter::from_fn(move || {
-        let mut chunk = Vec::with_capacity(CHUNK + 1024);
-        while chunk.len() < CHUNK {
-            match pieces.next() {
-                Some(Ok(piece)) => chunk.extend(piece),
-                Some(Err(why)) => {
-                    return Some(Err(Error::new(Kind::NotJson, format!("telemetry cannot be used: {why}"))));
-                }
-                None => break,
-            }
-        }
-        (!chunk.is_empty()).then_some(Ok(chunk))
-    })
+impl Sink for Reader<Car> {
+    fn begin(&mut self) {
+        Reader::<Car>::begin(self);
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        Reader::<Car>::push(self, chunk);
+    }
+}
+
+impl Sink for Reader<Position> {
+    fn begin(&mut self) {
+        Reader::<Position>::begin(self);
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        Reader::<Position>::push(self, chunk);
+    }
 }
 
 /// What Jolpica has of a session.

@@ -123,7 +123,7 @@ impl Livetiming {
             why = why.or(missing.into_iter().map(|(_, error)| error).next());
         }
         let why = why.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such topic"));
-        Err(self.why_nothing(client, session, why).await)
+        Err(self.why_nothing(client, session, "nothing", why).await)
     }
 
     /// Where a session may lie, best guess first: where the season's index says, and where FastF1 looks.
@@ -145,12 +145,13 @@ impl Livetiming {
         client.get(&known, token).await.map(drop).map_err(|error| self.explained(error))
     }
 
-    /// What it means that no topic came. 403 is what a file that is not there gets, too: a file that is
+    /// What it means that no topic came, or none that matters: livetiming has `what` of the session. 403 is what a file that is not there gets, too: a file that is
     /// known to be there tells.
     pub async fn why_nothing<R: Transport + Clock>(
         &self,
         client: &Client<R>,
         session: &Session,
+        what: &str,
         refused: Error,
     ) -> Error {
         if refused.kind == Kind::SignIn {
@@ -167,10 +168,7 @@ impl Livetiming {
             let message = format!("livetiming has not published {session} yet ({cause}); try again later");
             return Error::new(Kind::NotPublished, message);
         }
-        Error::new(
-            Kind::NotFound,
-            format!("livetiming has nothing of {session} ({cause}); check the session"),
-        )
+        Error::new(Kind::NotFound, format!("livetiming has {what} of {session} ({cause}); check the session"))
     }
 }
 

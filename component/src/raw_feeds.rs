@@ -87,7 +87,7 @@ pub async fn fetch<'a, R: Transport + Clock>(
         }
     }
     let why = why.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such session"));
-    Err(livetiming.why_nothing(client, session, why).await)
+    Err(livetiming.why_nothing(client, session, "nothing", why).await)
 }
 
 /// `<session>/Index.json`: `{"Feeds": {"TimingData": {"KeyFramePath": ..., "StreamPath": "TimingData.jsonStream"}}}`.

@@ -10,9 +10,9 @@ use crate::error::{Error, Kind};
 pub struct Stored {
     pub source: String,
     pub key: String,
-    /// Bytes of the body.
+    /// Bytes of the document, before compression.
     pub size: u64,
-    /// Of the body, in lower-case hex.
+    /// Of the document, in lower-case hex.
     pub sha256: String,
 }
 

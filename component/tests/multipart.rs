@@ -190,11 +190,8 @@ fn hex(bytes: &[u8]) -> String {
 fn job(arguments: &[&str]) -> Job {
     let base = ["--bucket", "lake", "--endpoint-url", "http://store.example"];
     let arguments: Vec<String> = base.iter().chain(arguments).map(|argument| argument.to_string()).collect();
-    match parse(&arguments, |name| {
-        name.starts_with("AWS_")
-            .then(|| "key".to_owned())
-            .filter(|_| name.ends_with("KEY") || name.ends_with("ID"))
-    }) {
+    let keys = |name: &str| name.ends_with("ACCESS_KEY_ID") || name.ends_with("SECRET_ACCESS_KEY");
+    match parse(&arguments, |name| keys(name).then(|| "key".to_owned())) {
         Ok(Command::Ingest(mut job)) => {
             job.bucket.part_size = PART;
             *job
@@ -225,6 +222,31 @@ fn only_object(s3: &S3) -> String {
 
 fn assert_nothing_left(s3: &S3) {
     assert!(s3.objects.borrow().is_empty() && s3.uploads.borrow().is_empty(), "{:?}", s3.asked.borrow());
+}
+
+#[test]
+fn a_part_has_a_size_that_s3_and_memory_allow() {
+    let parsed = |option: &str, value: &str| {
+        let variables = |name: &str| match name {
+            "F1_S3_BUCKET" => Some("lake".to_owned()),
+            _ => None,
+        };
+        let arguments = ["--dry-run".to_owned(), option.to_owned(), value.to_owned()];
+        match parse(&arguments, variables) {
+            Ok(Command::Ingest(job)) => Ok((job.bucket.part_size, job.bucket.gzip)),
+            other => Err(other.expect_err("neither help nor version was asked for")),
+        }
+    };
+    for (value, size) in [("5", 5 << 20), ("5MiB", 5 << 20), ("64MiB", 64 << 20), ("1GiB", 1 << 30)] {
+        assert_eq!(parsed("--part-size", value), Ok((size, false)));
+    }
+    for (option, value) in
+        [("--part-size", "4MiB"), ("--part-size", "5GiB"), ("--part-size", "many"), ("--compress", "zstd")]
+    {
+        let error = parsed(option, value).unwrap_err();
+        assert!(error.kind == Kind::Usage && error.message.contains(option), "{error}");
+    }
+    assert_eq!(parsed("--compress", "gzip"), Ok((8 << 20, true)));
 }
 
 #[test]

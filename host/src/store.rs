@@ -1,5 +1,7 @@
 //! The embedded S3: objects as files in a folder, metadata beside them, behind real signatures.
 
+mod files;
+
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use f1_ingest_component::error::Error;
 use f1_ingest_component::options::Bucket;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
 use s3s::access::{S3Access, S3AccessContext};
@@ -19,6 +21,7 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::listen;
 use crate::run::Variables;
+use files::Files;
 
 /// Where the job finds the store: not on the network, [`crate::outbound`] brings its requests here.
 pub const AUTHORITY: &str = "store.f1-ingest.internal";
@@ -73,7 +76,8 @@ impl Store {
         let lock = File::create(folder.join(LOCK)).map_err(|error| usage(error.into()))?;
         // s3s-fs clears away temporary files when it opens a folder: not while another process writes one.
         lock.lock()?;
-        let files = s3s_fs::FileSystem::new(folder).map_err(|error| usage(anyhow!("{error:?}")))?;
+        let files = Files::open(folder).map_err(|error| usage(anyhow!("{error:?}")))?;
+        files::clear_torn_uploads(folder)?;
         drop(lock);
         let mut service = S3ServiceBuilder::new(files);
         service.set_auth(OneKey { key: key.to_owned(), secret: secret.into() });
@@ -89,8 +93,8 @@ impl Store {
     }
 
     /// s3s-fs looks whether an object is there and writes it later, metadata last. Requests take turns, so
-    /// that `If-None-Match: *` holds between two of them, and a PUT that failed or was killed half-way
-    /// leaves no object: a note names the object until it is whole.
+    /// that `If-None-Match: *` holds between two of them, and a PUT or completion that failed or was killed
+    /// half-way leaves no object: a note names the object until it is whole.
     async fn answer(&self, request: Request<s3s::Body>) -> Result<Response<s3s::Body>> {
         let _turn = self.turn.lock().await;
         let lock = File::create(self.folder.join(LOCK))?;
@@ -111,7 +115,7 @@ impl Store {
         Ok(response)
     }
 
-    /// Removes the object that a note says was not finished.
+    /// Removes the object that a note says was not finished, and the rest of what it was put together from.
     fn clear_unfinished(&self) -> Result<()> {
         let note = self.folder.join(UNFINISHED);
         let object = match fs::read_to_string(&note) {
@@ -125,6 +129,7 @@ impl Store {
                 _ => {}
             }
         }
+        files::clear_torn_uploads(&self.folder)?;
         Ok(fs::remove_file(note)?)
     }
 }
@@ -132,14 +137,22 @@ impl Store {
 const LOCK: &str = ".f1-ingest.lock";
 const UNFINISHED: &str = ".f1-ingest.unfinished";
 
-/// The file of the object that a request writes, relative to the store's folder.
+/// The file of the object that a request makes, relative to the store's folder.
 fn object(request: &Request<s3s::Body>) -> Option<PathBuf> {
     let path = percent_decode_str(request.uri().path().trim_start_matches('/')).decode_utf8().ok()?;
     let object = PathBuf::from(path.as_ref());
     let is_object = is_inside(&object) && object.components().count() > 1 && !path.ends_with('/');
-    let is_whole = request.method() == Method::PUT
-        && request.uri().query().is_none_or(|query| !query.contains("uploadId"));
-    (is_object && is_whole).then_some(object)
+    let makes_it = match *request.method() {
+        Method::PUT => upload_id(request.uri()).is_none(),
+        Method::POST => upload_id(request.uri()).is_some(),
+        _ => false,
+    };
+    (is_object && makes_it).then_some(object)
+}
+
+/// The upload that a request belongs to.
+fn upload_id(url: &Uri) -> Option<&str> {
+    url.query()?.split('&').find_map(|field| field.strip_prefix("uploadId="))
 }
 
 fn is_inside(path: &Path) -> bool {
@@ -207,6 +220,11 @@ impl S3Access for AsAws {
             && !self.folder.join(bucket).is_dir()
         {
             return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+        }
+        if let Some(id) = upload_id(request.uri())
+            && !files::is_open(&self.folder, id)
+        {
+            return Err(s3_error!(NoSuchUpload, "The upload was completed or aborted, or never was"));
         }
         match unsigned {
             Some(name) => Err(s3_error!(
@@ -300,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_put_of_an_object_needs_a_note() {
+    fn only_what_makes_an_object_needs_a_note() {
         let object = |method: &str, path: &str| {
             object(&Request::builder().method(method).uri(path).body(s3s::Body::empty()).unwrap())
         };
@@ -308,19 +326,23 @@ mod tests {
         assert_eq!(object("PUT", "/bucket"), None);
         assert_eq!(object("GET", "/bucket/x"), None);
         assert_eq!(object("PUT", "/bucket/x?partNumber=1&uploadId=u"), None);
+        assert_eq!(object("POST", "/bucket/x?uploads="), None);
+        assert_eq!(object("POST", "/bucket/x?uploadId=u"), Some("bucket/x".into()));
         assert_eq!(object("PUT", "/bucket/../../x"), None);
     }
 
     #[tokio::test]
-    async fn a_put_that_was_killed_leaves_no_object() {
+    async fn what_was_killed_half_way_leaves_no_object() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), "key", "secret", REGION).unwrap();
         fs::create_dir(folder.path().join("bucket")).unwrap();
         fs::write(folder.path().join("bucket/half"), "half").unwrap();
         fs::write(folder.path().join("bucket/whole"), "whole").unwrap();
         fs::write(folder.path().join(UNFINISHED), "bucket/half").unwrap();
+        fs::write(folder.path().join(".upload_id-a.part-2"), "half").unwrap();
         store.answer(Request::new(s3s::Body::empty())).await.unwrap();
         assert!(!folder.path().join("bucket/half").exists());
+        assert!(!folder.path().join(".upload_id-a.part-2").exists());
         assert!(folder.path().join("bucket/whole").exists());
         assert!(!folder.path().join(UNFINISHED).exists());
     }

@@ -17,6 +17,7 @@ pub enum Reply {
     },
     /// Declares the whole body's length, sends so many bytes of it, and closes.
     CutShort {
+        headers: Vec<(String, String)>,
         body: Vec<u8>,
         sent: usize,
     },
@@ -57,8 +58,12 @@ impl Reply {
         Reply::new(200, body).with("content-type", "application/json")
     }
 
+    pub fn cut_short(body: impl Into<Vec<u8>>, sent: usize) -> Reply {
+        Reply::CutShort { headers: Vec::new(), body: body.into(), sent }
+    }
+
     pub fn with(mut self, name: &str, value: &str) -> Reply {
-        if let Reply::Answer { headers, .. } = &mut self {
+        if let Reply::Answer { headers, .. } | Reply::CutShort { headers, .. } = &mut self {
             headers.push((name.into(), value.into()));
         }
         self
@@ -132,17 +137,11 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, replies: &Mutex<VecDeque<Re
 fn carry_out(reply: Reply, mut stream: TcpStream, raw: &[u8]) -> Option<()> {
     match reply {
         Reply::Answer { status, headers, body } => {
-            let mut head =
-                format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
-            for (name, value) in headers {
-                head.push_str(&format!("{name}: {value}\r\n"));
-            }
-            stream.write_all(format!("{head}\r\n").as_bytes()).ok()?;
+            stream.write_all(head(status, &headers, body.len()).as_bytes()).ok()?;
             stream.write_all(&body).ok()?;
         }
-        Reply::CutShort { body, sent } => {
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-            stream.write_all(head.as_bytes()).ok()?;
+        Reply::CutShort { headers, body, sent } => {
+            stream.write_all(head(200, &headers, body.len()).as_bytes()).ok()?;
             stream.write_all(&body[..sent]).ok()?;
         }
         Reply::Hangup => {}
@@ -155,6 +154,11 @@ fn carry_out(reply: Reply, mut stream: TcpStream, raw: &[u8]) -> Option<()> {
         Reply::ForwardAndHangup(address) => drop(forward(address, raw)?),
     }
     stream.shutdown(Shutdown::Both).ok()
+}
+
+fn head(status: u16, headers: &[(String, String)], length: usize) -> String {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n")
 }
 
 fn read(reader: &mut impl BufRead) -> Option<(Asked, Vec<u8>)> {
@@ -179,28 +183,13 @@ fn read(reader: &mut impl BufRead) -> Option<(Asked, Vec<u8>)> {
     Some((Asked { at: Instant::now(), line: lines.into_iter().next()?, headers, body }, raw))
 }
 
+/// The answer of the server at `address`, which is asked to close its side after it.
 fn forward(address: SocketAddr, raw: &[u8]) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.write_all(raw).ok()?;
-    // The server keeps its side open: the answer ends where its own length says.
-    let mut reader = BufReader::new(stream);
+    let line = raw.iter().position(|byte| *byte == b'\n')? + 1;
+    let asked = [&raw[..line], b"connection: close\r\n", &raw[line..]].concat();
+    stream.write_all(&asked).ok()?;
     let mut answer = Vec::new();
-    let mut length = 0;
-    loop {
-        let start = answer.len();
-        reader.read_until(b'\n', &mut answer).ok().filter(|n| *n > 0)?;
-        let line = String::from_utf8_lossy(&answer[start..]).to_ascii_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    if !raw.starts_with(b"HEAD") {
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        answer.extend_from_slice(&body);
-    }
+    stream.read_to_end(&mut answer).ok()?;
     Some(answer)
 }

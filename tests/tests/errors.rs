@@ -59,7 +59,7 @@ fn html_with_status_200_is_not_stored() {
 
 #[test]
 fn a_body_that_is_cut_short_is_noticed_and_fetched_again() {
-    let cut = Reply::CutShort { body: RESULTS.into(), sent: 10 };
+    let cut = Reply::cut_short(RESULTS, 10);
     let (upstream, store) = (Upstream::start([cut, Reply::json(RESULTS)]), Store::start());
     let run = ingest(&upstream, &store.endpoint(), &[]).expect(0);
     run.says(&["broke off after 10 bytes", "retry 1"]);

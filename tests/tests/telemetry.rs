@@ -114,7 +114,7 @@ fn a_session_without_telemetry_is_an_error_that_says_so() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let plan = Plan { seed: 3, laps: 3, cars: 3, ..Plan::BASE };
     let stored = Stored::of(&plan, folder.path(), &["--include-fastf1"]);
-    stored.run.says(&["telemetry: ", "has nothing of", "CarData.z", "404"]);
+    stored.run.says(&["telemetry: ", "has no telemetry of", "CarData.z", "404"]);
     assert!(stored.bytes("telemetry").is_none());
     assert!(stored.bytes("fastf1").is_some(), "the tables do without");
     assert_eq!(stored.run.code, 1);
@@ -122,9 +122,9 @@ fn a_session_without_telemetry_is_an_error_that_says_so() {
 
 #[test]
 fn a_race_of_full_length_takes_64_bytes_a_sample_at_most() {
-    const LIMIT: usize = 96 << 20;
+    const LIMIT: usize = 48 << 20;
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let stored = Stored::of(&FULL_LENGTH, folder.path(), &["--max-memory", "96MiB"]);
+    let stored = Stored::of(&FULL_LENGTH, folder.path(), &["--max-memory", "48MiB"]);
     let body = stored.bytes("telemetry").unwrap_or_else(|| panic!("{}", stored.run.stderr));
     serde_json::from_slice::<IgnoredAny>(body).expect("the document is JSON");
     let samples = body.windows(14).filter(|window| window == b"\"SessionTime\":").count();

@@ -75,10 +75,7 @@ pub fn split_timestamp(line: &str) -> (&str, &str) {
 
 /// Hands every message of a feed to `take`, in order. Lines that are no JSON are counted and skipped, as
 /// FastF1 does; a line without content makes the feed unusable, as it does there.
-pub fn each(
-    feed: &[u8],
-    take: &mut dyn FnMut(Message) -> Result<(), Unusable>,
-) -> Result<Count, Unusable> {
+pub fn each(feed: &[u8], take: &mut dyn FnMut(Message) -> Result<(), Unusable>) -> Result<Count, Unusable> {
     let mut count = Count::default();
     let mut json = Json::default();
     for line in lines(feed)? {
@@ -124,12 +121,7 @@ mod tests {
         let (seen, count) = read(
             "\u{feff}00:00:01.500{\"a\":1}\r\n00:00:02.000{\"a\":\r\n0x:00:02.000{}\r\n00:00:03.000\"{}\"\r\n",
         );
-        assert_eq!(
-            seen,
-            [
-                "Some(1500) Object(3)", "None Object(1)", "Some(3000) \"{}\""
-            ]
-        );
+        assert_eq!(seen, ["Some(1500) Object(3)", "None Object(1)", "Some(3000) \"{}\""]);
         assert_eq!(count, Ok(Count { messages: 4, undecodable: 1 }));
     }
 

@@ -7,6 +7,8 @@ pub mod by_driver;
 pub mod feed;
 pub mod lines;
 pub mod python;
+pub mod table;
+pub mod telemetry;
 pub mod time;
 pub mod timing;
 pub mod value;

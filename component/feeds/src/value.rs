@@ -42,6 +42,8 @@ impl<'a> Json<'a> {
     /// Reads `text` in place of what was read before. None where it is no JSON.
     pub fn read(&mut self, text: &'a str) -> Option<Value<'_, 'a>> {
         self.0.clear();
+        // Eight bytes a value is about what telemetry has, and it is the longest text.
+        self.0.reserve(text.len() / 8);
         let mut json = serde_json::Deserializer::from_str(text);
         Reading(&mut self.0).deserialize(&mut json).ok()?;
         json.end().ok()?;
@@ -137,14 +139,14 @@ impl<'j, 'a> Value<'j, 'a> {
 
     /// As [`Value::entries`], each key once: at its first place, with its last value.
     pub fn distinct_entries(self) -> impl Iterator<Item = (&'j str, Value<'j, 'a>)> {
-        let is_first = move |(place, (key, _)): &(usize, (&str, _))| {
-            self.entries().take(*place).all(|(earlier, _)| earlier != *key)
-        };
-        let last = move |(place, (key, value)): (usize, (&'j str, _))| {
-            let again = self.entries().skip(place + 1).filter(|(later, _)| *later == key).last();
-            (key, again.map_or(value, |(_, value)| value))
-        };
-        self.entries().enumerate().filter(is_first).map(last)
+        let entries: Vec<_> = self.entries().collect();
+        (0..entries.len()).filter_map(move |place| {
+            let (before, after) = entries.split_at_checked(place)?;
+            let ((key, value), after) = after.split_first()?;
+            let last = after.iter().rev().find(|(later, _)| later == key);
+            let is_first = before.iter().all(|(earlier, _)| earlier != key);
+            is_first.then_some((*key, last.map_or(*value, |(_, value)| *value)))
+        })
     }
 
     /// The values of a list; nothing for other values.

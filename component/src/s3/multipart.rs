@@ -72,7 +72,8 @@ impl<R: Transport + Clock> Store<'_, R> {
         let url = self.url(&format!("{}?uploads=", object.key))?;
         let headers = object.headers(&self.run_id)?;
         let response = self.request(Method::POST, &url, headers, Some(&[])).await?;
-        let id = elements(&response.body).into_iter().find(|(name, _)| name == "UploadId");
+        let mut elements = elements(&response.body).into_iter();
+        let id = elements.find(|(name, id)| name == "UploadId" && !id.is_empty());
         id.map(|(_, id)| id).ok_or_else(|| unusable(&url, "has no UploadId"))
     }
 
@@ -141,7 +142,8 @@ impl<R: Transport + Clock> Store<'_, R> {
         let mut is_alone = true;
         for other in open.iter().filter(|other| other.id != mine.id) {
             let Some(their_source) = source_of(&other.key) else { continue };
-            if is_first && their_source == source || other.initiated < oldest {
+            let is_forgotten = !other.initiated.is_empty() && other.initiated < oldest;
+            if is_first && their_source == source || is_forgotten {
                 self.client.log.warn(&format!("ending an upload of {} that another run left", other.key));
                 self.abort(other).await;
             } else if other.key == mine.key {

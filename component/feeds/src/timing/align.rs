@@ -1,8 +1,8 @@
 //! Aligns the drivers' clocks by the gaps to the leader (FastF1's `_align_laps`).
 
+use super::{DriverTiming, Gap, ToLeader};
 use crate::feed::Unusable;
 use crate::time::Timedelta;
-use super::{DriverTiming, Gap, ToLeader};
 
 /// Shifts the ends of each driver's laps so that the differences between drivers are the gaps that the feed
 /// gives. Fails, without having changed anything, where FastF1's function raises.

@@ -1,10 +1,10 @@
 //! The laps of one driver (FastF1's `_laps_data_driver`): which message belongs to which lap, and which of
 //! several clocks saw a lap's end first.
 
-use crate::feed::Unusable;
-use crate::time::Timedelta;
 use super::update::{InPit, Update};
 use super::{Reading, TimedLap};
+use crate::feed::Unusable;
+use crate::time::Timedelta;
 
 /// Values that come up to this long after a lap's end still belong to it.
 const LATE: Timedelta = Timedelta::from_seconds(5);

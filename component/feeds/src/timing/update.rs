@@ -1,10 +1,10 @@
 //! One message about one driver: what of it concerns laps.
 
+use super::ToLeader;
 use crate::feed::Unusable;
 use crate::python;
 use crate::time::Timedelta;
 use crate::value::{Node, Value};
-use super::ToLeader;
 
 /// A driver's part of a message. What it does not hold is None.
 #[derive(Default)]

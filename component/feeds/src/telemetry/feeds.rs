@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use crate::fastf1::table::{Cell, Row};
-use crate::fastf1::time::{Timedelta, Timestamp};
-use crate::fastf1::value::{Node, Value};
+use crate::table::{Cell, Row};
+use crate::time::{Timedelta, Timestamp};
+use crate::value::{Node, Value};
 
 /// `CarData.z`: engine speed (1/min), speed (km/h), gear, throttle (%), brake, DRS.
 pub struct Car;

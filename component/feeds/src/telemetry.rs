@@ -26,7 +26,7 @@ pub fn zero_date(car: &Samples<Car>, position: &Samples<Position>) -> Option<Tim
     zero::zero_date([&car.offsets(), &position.offsets()]).map(samples::round)
 }
 
-/// The document `{"car_data": {number: [row, ...]}, "pos_data": {...}}` in pieces, a row or less each.
+/// The document `{"car_data": {number: [row, ...]}, "pos_data": {...}}` in pieces of some ten thousand bytes.
 ///
 /// It holds the tables of those `drivers` that have samples, in that order. FastF1's are `session.drivers`, in
 /// the order that they have before it computes results from laps. Fails where lining a driver up would multiply
@@ -35,13 +35,14 @@ pub fn document<'a>(
     car: &'a Samples<Car>,
     position: &'a Samples<Position>,
     drivers: &'a [String],
-) -> impl Iterator<Item = Piece> + 'a {
+) -> Box<dyn Iterator<Item = Piece> + 'a> {
     let zero = zero_date(car, position);
-    piece("{\"car_data\":{")
+    let pieces = piece("{\"car_data\":{")
         .chain(tables(car, zero, drivers))
         .chain(piece("},\"pos_data\":{"))
         .chain(tables(position, zero, drivers))
-        .chain(piece("}}"))
+        .chain(piece("}}"));
+    Box::new(pieces)
 }
 
 type Piece = Result<Vec<u8>, Unusable>;
@@ -59,21 +60,29 @@ where
         let comma = if index == 0 { "" } else { "," };
         let number = serde_json::Value::from(number.as_str());
         let rows: Box<dyn Iterator<Item = Piece>> = match samples.table(driver, zero) {
-            Ok(rows) => Box::new(rows.enumerate().map(|(index, row)| Ok(row_piece(index, &row)))),
+            Ok(rows) => Box::new(written(rows)),
             Err(unusable) => Box::new(std::iter::once(Err(unusable))),
         };
         piece(&format!("{comma}{number}:[")).chain(rows).chain(piece("]"))
     })
 }
 
-fn row_piece(index: usize, row: &impl Row) -> Vec<u8> {
-    let mut json = Vec::with_capacity(192);
-    if index > 0 {
-        json.push(b',');
-    }
-    // A vector takes everything.
-    let _ = write_row(&mut json, row);
-    json
+/// Rows as JSON, many to a piece.
+fn written(mut rows: impl Iterator<Item = impl Row>) -> impl Iterator<Item = Piece> {
+    const PIECE: usize = 64 << 10;
+    let mut comma: &[u8] = b"";
+    std::iter::from_fn(move || {
+        let mut json = Vec::with_capacity(PIECE + 256);
+        while json.len() < PIECE
+            && let Some(row) = rows.next()
+        {
+            json.extend_from_slice(comma);
+            comma = b",";
+            // A vector takes everything.
+            let _ = write_row(&mut json, &row);
+        }
+        (!json.is_empty()).then_some(Ok(json))
+    })
 }
 
 fn piece(text: &str) -> impl Iterator<Item = Piece> + use<> {

@@ -3,15 +3,14 @@
 use std::marker::PhantomData;
 
 use super::align::{NO_DATE, outer_merge};
-use super::feeds::{Channels, Feed, Flaw, OFF_TRACK, Sample, Texts};
+use super::feeds::{Car, Channels, Feed, Flaw, OFF_TRACK, Position, Sample, Texts};
 use super::packed::Packed;
 use super::record::Unpacker;
 use super::zero::{Offsets, reference};
-use crate::download::Sink;
-use crate::fastf1::feed::{Count, Unusable, split_timestamp};
-use crate::fastf1::lines::Lines;
-use crate::fastf1::time::{Timedelta, Timestamp};
-use crate::fastf1::value::{Json, Value};
+use crate::feed::{Count, Unusable, split_timestamp};
+use crate::lines::Lines;
+use crate::time::{Timedelta, Timestamp};
+use crate::value::{Json, Value};
 
 /// What a reader keeps of a feed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,7 +69,7 @@ impl<F: Feed> Reader<F> {
         Reader { lines: Lines::default(), unpacker: Unpacker::new(), samples, failed: None }
     }
 
-    pub fn push(&mut self, chunk: &[u8]) {
+    fn take(&mut self, chunk: &[u8]) {
         let Reader { lines, unpacker, samples, failed } = self;
         if failed.is_none() {
             *failed = lines.push(chunk, |line| samples.read(unpacker, line)).err();
@@ -93,23 +92,32 @@ impl<F: Feed> Reader<F> {
     }
 }
 
-impl<F: Feed> Sink for Reader<F> {
-    fn begin(&mut self) {
-        *self = Reader::new(self.samples.keep);
-    }
+/// What the crate's user calls is built here, for speed: see the crate's own words.
+macro_rules! concrete {
+    ($($feed:ty),*) => {
+        $(impl Reader<$feed> {
+            /// Forgets what came: the feed begins, for the first time or anew.
+            pub fn begin(&mut self) {
+                *self = Reader::new(self.samples.keep);
+            }
 
-    fn push(&mut self, chunk: &[u8]) {
-        Reader::push(self, chunk);
-    }
+            #[inline(never)]
+            pub fn push(&mut self, chunk: &[u8]) {
+                self.take(chunk);
+            }
+        })*
+    };
 }
+
+concrete!(Car, Position);
 
 impl<F: Feed> Samples<F> {
     fn read(&mut self, unpacker: &mut Unpacker, line: &str) {
         let (timestamp, record) = split_timestamp(line);
         self.count.messages += 1;
-        let read = unpacker.unpack(record).and_then(|json| {
-            self.record(Timedelta::parse(timestamp), Json::default().read(json)?)
-        });
+        let read = unpacker
+            .unpack(record)
+            .and_then(|json| self.record(Timedelta::parse(timestamp), Json::default().read(json)?));
         if read.is_none() {
             self.count.undecodable += 1;
         }
