@@ -265,6 +265,6 @@ fn refusal(status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
 fn when(until: u64) -> String {
     let time = i64::try_from(until).ok().and_then(|until| chrono::DateTime::from_timestamp(until, 0));
     time.map_or("try again later".into(), |time| {
-        format!("try again after {}", time.format("%Y-%m-%dT%H:%M:%SZ"))
+        format!("try again after {}", time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
     })
 }

@@ -1,29 +1,13 @@
 //! Race results from Jolpica, or from any other API that speaks Ergast's JSON: the bytes as they came.
 
 use http::Uri;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::client::{Client, authority};
 use crate::document::Document;
 use crate::error::{Error, Kind, Result};
+use crate::fastf1::value::{Json, Value};
 use crate::runtime::{Clock, Response, Transport};
-
-/// What every answer of the API looks like from outside.
-/// <https://github.com/jolpica/jolpica-f1/blob/main/docs/README.md>
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(rename = "MRData")]
-    mr_data: Envelope,
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    /// A number, as a string.
-    total: Option<String>,
-    #[serde(flatten)]
-    _rest: std::collections::BTreeMap<String, IgnoredAny>,
-}
 
 /// Fetches `url` and checks that it is an answer of the API with something in it.
 pub async fn fetch<R: Transport + Clock>(client: &Client<R>, url: &Uri) -> Result<Document<'static>> {
@@ -43,17 +27,25 @@ pub fn url(url: &Uri, document: &str) -> Result<Uri> {
     text.parse().map_err(|e| Error::usage(format!("{text} is no URL: {e}; check --jolpica-url")))
 }
 
+/// Refuses what is no answer of the API, or one without rows: `total` is a number, as a text.
+/// <https://github.com/jolpica/jolpica-f1/blob/main/docs/README.md>
 fn check(url: &Uri, response: &Response) -> Result<()> {
-    let answer: Answer = serde_json::from_slice(&response.body).map_err(|e| {
-        let got = response.header("content-type").unwrap_or("no content type");
+    let got = response.header("content-type").unwrap_or("no content type");
+    let not_ergast = |why: &str| {
+        let message = format!("{url} sent something that is not Ergast JSON ({got}: {why}); check the URL");
+        Error::new(Kind::NotJson, message)
+    };
+    if let Err(e) = serde_json::from_slice::<IgnoredAny>(&response.body) {
         if e.is_eof() && !response.body.is_empty() {
             let message = format!("{url}: the JSON ends in the middle ({e}); check the network");
-            return Error::new(Kind::Network, message);
+            return Err(Error::new(Kind::Network, message));
         }
-        let message = format!("{url} sent something that is not Ergast JSON ({got}: {e}); check the URL");
-        Error::new(Kind::NotJson, message)
-    })?;
-    match answer.mr_data.total.as_deref() {
+        return Err(not_ergast(&e.to_string()));
+    }
+    let mut json = Json::default();
+    let answer = json.read_bytes(&response.body).and_then(|answer| answer.get("MRData"));
+    let answer = answer.filter(|data| data.is_object()).ok_or_else(|| not_ergast("it has no MRData"))?;
+    match answer.get("total").and_then(Value::text) {
         Some("0") => {
             let message =
                 format!("{url} has no rows yet; it is not published, or the season or round does not exist");

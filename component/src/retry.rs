@@ -47,8 +47,8 @@ pub fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = DateTime::parse_from_rfc2822(value).ok()?;
-    Some((date.to_utc() - now).to_std().unwrap_or_default())
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some((DateTime::<Utc>::from(date) - now).to_std().unwrap_or_default())
 }
 
 #[cfg(test)]

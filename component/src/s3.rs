@@ -329,7 +329,7 @@ fn stored(object: &Object<'_>, parts: &Parts<'_>) -> Result<Stored> {
 fn key(source: &str, seconds: i64) -> Result<String> {
     let time = DateTime::from_timestamp(seconds, 0)
         .ok_or_else(|| Error::new(Kind::ClockSkew, "this machine's clock is not in any year; set it"))?;
-    Ok(format!("raw/{}/{source}/{seconds}.json", time.format("%Y-%m-%d")))
+    Ok(format!("raw/{}/{source}/{seconds}.json", time.date_naive()))
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 //! The environment configures the job. A caller may only choose what [`crate::options::Opt::per_request`]
 //! allows: never the bucket, the endpoint, a URL or a file.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::fastf1::value::{Json, Node};
 use crate::options::{OPTIONS, VERSION};
 
 /// The longest body of a request that is read.
@@ -70,22 +71,24 @@ fn arguments(body: &[u8]) -> Result<Vec<String>> {
     if body.trim_ascii().is_empty() {
         return Ok(Vec::new());
     }
-    let options: Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|e| Error::usage(format!("the body is neither empty nor a JSON object of options: {e}")))?;
+    let mut json = Json::default();
+    let options = json.read_bytes(body).filter(|options| options.is_object());
+    let options =
+        options.ok_or_else(|| Error::usage("the body is neither empty nor a JSON object of options"))?;
     let mut arguments = Vec::new();
-    for (name, value) in options {
+    for (name, value) in options.distinct_entries() {
         let option = OPTIONS.iter().find(|opt| opt.name == name).filter(|opt| opt.per_request);
         let Some(option) = option else {
             let message = format!("a request may not set {name:?}; the environment of the service does");
             return Err(Error::usage(message));
         };
-        match (option.value, value) {
-            (None, Value::Bool(false)) => {}
-            (None, Value::Bool(true)) => arguments.push(format!("--{name}")),
-            (Some(_), Value::String(text)) => arguments.push(format!("--{name}={text}")),
-            (Some(_), Value::Number(number)) => arguments.push(format!("--{name}={number}")),
+        match (option.value, value.node()) {
+            (None, Node::Bool(false)) => {}
+            (None, Node::Bool(true)) => arguments.push(format!("--{name}")),
+            (Some(_), Node::Text(text)) => arguments.push(format!("--{name}={text}")),
+            (Some(_), Node::Int(number)) => arguments.push(format!("--{name}={number}")),
             (None, _) => return Err(Error::usage(format!("{name:?} is true or false"))),
-            (Some(_), _) => return Err(Error::usage(format!("{name:?} is a text or a number"))),
+            (Some(_), _) => return Err(Error::usage(format!("{name:?} is a text or a whole number"))),
         }
     }
     Ok(arguments)

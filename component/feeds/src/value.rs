@@ -51,6 +51,13 @@ impl<'a> Json<'a> {
     }
 }
 
+impl<'a> Json<'a> {
+    /// As [`Json::read`], of bytes that may not even be text.
+    pub fn read_bytes(&mut self, bytes: &'a [u8]) -> Option<Value<'_, 'a>> {
+        std::str::from_utf8(bytes).ok().and_then(|text| self.read(text))
+    }
+}
+
 impl<'j, 'a> Value<'j, 'a> {
     pub fn node(self) -> &'j Node<'a> {
         self.0.first().unwrap_or(&Node::Null)
@@ -157,6 +164,16 @@ impl<'j, 'a> Value<'j, 'a> {
     /// The value of an object's key, the last one that was sent.
     pub fn get(self, key: &str) -> Option<Value<'j, 'a>> {
         self.entries().filter(|(known, _)| *known == key).last().map(|(_, value)| value)
+    }
+
+    /// The text of an object's key; empty where there is none.
+    pub fn text_of(self, key: &str) -> &'j str {
+        self.get(key).and_then(Value::text).unwrap_or_default()
+    }
+
+    /// The value at the end of a path of keys.
+    pub fn at(self, path: &[&str]) -> Option<Value<'j, 'a>> {
+        path.iter().try_fold(self, |value, key| value.get(key))
     }
 
     /// As [`Value::get`], of several keys at once.

@@ -1,10 +1,9 @@
 //! Results of a session out of Jolpica's JSON, cast as FastF1's `ergast` package casts them.
 
-use serde_json::Value;
-
 use super::feed::Unusable;
 use super::text::Text;
 use super::time::Timedelta;
+use super::value::{Json, Value};
 
 /// One driver's result. A text is [`Text::NaN`], and the rest None, where the upstream leaves it out.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,60 +31,56 @@ pub struct Classified {
 /// The list `list` (`Results`, `QualifyingResults`, `SprintResults`) of the first race in a document.
 /// None where the document has no race.
 pub fn results(body: &[u8], list: &str) -> Result<Option<Vec<Classified>>, Unusable> {
-    let document: Value = serde_json::from_slice(body).map_err(|e| Unusable::new(format!("no JSON: {e}")))?;
-    let races = document.pointer("/MRData/RaceTable/Races").and_then(Value::as_array);
-    let Some(race) = races.ok_or_else(|| Unusable::new("no Ergast JSON: it has no races"))?.first() else {
+    let mut json = Json::default();
+    let document = json.read_bytes(body).ok_or_else(|| Unusable::new("no JSON"))?;
+    let races = document.at(&["MRData", "RaceTable", "Races"]).filter(|races| races.is_list());
+    let Some(race) = races.ok_or_else(|| Unusable::new("no Ergast JSON: it has no races"))?.items().next()
+    else {
         return Ok(None);
     };
-    let results = race.get(list).and_then(Value::as_array);
+    let results = race.get(list).filter(|results| results.is_list());
     let results = results.ok_or_else(|| Unusable::new(format!("the race has no {list}")))?;
-    Ok(Some(results.iter().map(classified).collect()))
+    Ok(Some(results.items().map(classified).collect()))
 }
 
-fn classified(result: &Value) -> Classified {
-    let text = |pointer: &str| result.pointer(pointer).map_or(Text::NaN, text);
+fn classified(result: Value) -> Classified {
+    let text = |path: &[&str]| result.at(path).map_or(Text::NaN, text);
     let int = |key: &str| result.get(key).map(|value| save_int(value) as f64);
-    let time = |pointer: &str| result.pointer(pointer).and_then(Value::as_str).and_then(timedelta);
+    let time = |path: &[&str]| result.at(path).and_then(Value::text).and_then(timedelta);
     Classified {
         number: result.get("number").map(save_int),
-        driver_id: text("/Driver/driverId"),
-        team_id: text("/Constructor/constructorId"),
-        abbreviation: text("/Driver/code"),
-        first_name: text("/Driver/givenName"),
-        last_name: text("/Driver/familyName"),
-        team_name: text("/Constructor/name"),
+        driver_id: text(&["Driver", "driverId"]),
+        team_id: text(&["Constructor", "constructorId"]),
+        abbreviation: text(&["Driver", "code"]),
+        first_name: text(&["Driver", "givenName"]),
+        last_name: text(&["Driver", "familyName"]),
+        team_name: text(&["Constructor", "name"]),
         position: int("position"),
-        position_text: text("/positionText"),
+        position_text: text(&["positionText"]),
         grid: int("grid"),
-        status: text("/status"),
+        status: text(&["status"]),
         points: result.get("points").and_then(save_float),
-        time: time("/Time/time"),
+        time: time(&["Time", "time"]),
         laps: int("laps"),
-        q: [time("/Q1"), time("/Q2"), time("/Q3")],
+        q: [time(&["Q1"]), time(&["Q2"]), time(&["Q3"])],
     }
 }
 
 /// Python's `str(value)`.
-fn text(value: &Value) -> Text {
-    Text::Is(match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "None".into(),
-        Value::Bool(true) => "True".into(),
-        Value::Bool(false) => "False".into(),
-        other => other.to_string(),
-    })
+fn text(value: Value) -> Text {
+    Text::Is(value.python_text().unwrap_or("None".into()).into_owned())
 }
 
 /// FastF1's `save_int`: only a text of digits is a number, all else is -1.
-fn save_int(value: &Value) -> i64 {
+fn save_int(value: Value) -> i64 {
     let digits = |text: &&str| !text.starts_with(['+', '-']) || text.len() > 1;
-    value.as_str().filter(digits).and_then(|text| text.parse().ok()).unwrap_or(-1)
+    value.text().filter(digits).and_then(|text| text.parse().ok()).unwrap_or(-1)
 }
 
 /// FastF1's `save_float`: only plain decimals, no exponent.
-fn save_float(value: &Value) -> Option<f64> {
+fn save_float(value: Value) -> Option<f64> {
     let plain = |text: &&str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'+' | b'-'));
-    value.as_str().filter(plain).and_then(|text| text.parse().ok())
+    value.text().filter(plain).and_then(|text| text.parse().ok())
 }
 
 /// FastF1's `timedelta_from_ergast`: `[+-][hh:][mm:]ss[.micros]`, and whatever follows is not looked at.
@@ -153,14 +148,15 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_minus_one_or_nothing() {
+        let of = |text: &str| format!("{text:?}");
         let ints = [("5", 5), ("+5", 5), ("-5", -5), ("", -1), ("+", -1), ("5.0", -1), ("x", -1)];
         for (text, value) in ints {
-            assert_eq!(save_int(&text.into()), value, "{text:?}");
+            assert_eq!(Json::default().read(&of(text)).map(save_int), Some(value), "{text:?}");
         }
-        assert_eq!(save_int(&Value::from(5)), -1);
+        assert_eq!(Json::default().read("5").map(save_int), Some(-1));
         let floats = [("1.5", Some(1.5)), ("-.5", Some(-0.5)), ("5.", Some(5.0)), ("1e3", None), (".", None)];
         for (text, value) in floats {
-            assert_eq!(save_float(&text.into()), value, "{text:?}");
+            assert_eq!(Json::default().read(&of(text)).and_then(save_float), value, "{text:?}");
         }
     }
 }

@@ -20,7 +20,7 @@
 //! **`sha256`** in the metadata is sent ahead of the parts: it is there where the source knew it
 //! ([`Document::sha256`](crate::document::Document)). A reader that compares objects needs to hash one without.
 
-use chrono::TimeDelta;
+use chrono::{SecondsFormat, TimeDelta};
 use http::header::{ETAG, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 
@@ -145,7 +145,7 @@ impl<R: Transport + Clock> Store<'_, R> {
             }
         };
         let is_first = self.taken_over.borrow_mut().insert(source.to_owned());
-        let oldest = (self.client.runtime.now() - LONGEST_RUN).format("%Y-%m-%dT%H:%M:%S").to_string();
+        let oldest = (self.client.runtime.now() - LONGEST_RUN).to_rfc3339_opts(SecondsFormat::Secs, true);
         let mut is_alone = true;
         for other in open.iter().filter(|other| other.id != mine.id) {
             let Some(their_source) = source_of(&other.key) else { continue };

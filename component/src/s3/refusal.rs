@@ -106,8 +106,8 @@ pub fn other_region(response: &Response, bucket: &Bucket, region: &str) -> Optio
 
 /// Seconds by which our clock is ahead of the server's.
 fn skew(response: &Response, now: DateTime<Utc>) -> Option<i64> {
-    let theirs = DateTime::parse_from_rfc2822(response.header("date")?).ok()?;
-    Some((now - theirs.to_utc()).num_seconds())
+    let theirs = httpdate::parse_http_date(response.header("date")?).ok()?;
+    Some((now - DateTime::<Utc>::from(theirs)).num_seconds())
 }
 
 fn sentence(message: &str) -> String {

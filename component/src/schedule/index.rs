@@ -1,74 +1,33 @@
 //! `<year>/Index.json` of livetiming: the meetings of a season, their sessions, and where each one's feeds lie.
 
 use chrono::NaiveDateTime;
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Event, Session, Slot, date_time, midnight, not_a_schedule, utc_offset};
 use crate::error::Result;
+use crate::fastf1::value::{Json, Value};
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Index {
-    meetings: Vec<Meeting>,
+/// An entry with `"Key": -1` or without a name stands for something that never took place.
+fn is_session(entry: &Value) -> bool {
+    entry.get("Key").and_then(Value::number) != Some(-1.0) && !entry.text_of("Name").is_empty()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Meeting {
-    #[serde(default)]
-    number: u32,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    official_name: String,
-    #[serde(default)]
-    location: String,
-    country: Option<Country>,
-    #[serde(default)]
-    sessions: Vec<Entry>,
+fn local_start(entry: Value) -> Option<NaiveDateTime> {
+    date_time(entry.text_of("StartDate"))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Country {
-    #[serde(default)]
-    name: String,
+fn utc_start(entry: Value) -> Option<NaiveDateTime> {
+    local_start(entry)?.checked_sub_signed(utc_offset(entry.text_of("GmtOffset"))?)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Entry {
-    key: Option<Value>,
-    name: Option<String>,
-    start_date: Option<String>,
-    gmt_offset: Option<String>,
-    path: Option<String>,
-}
-
-impl Entry {
-    /// An entry with `"Key": -1` or without a name stands for something that never took place.
-    fn is_session(&self) -> bool {
-        self.key.as_ref().and_then(Value::as_i64) != Some(-1) && self.name().is_some()
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref().filter(|name| !name.is_empty())
-    }
-
-    fn local(&self) -> Option<NaiveDateTime> {
-        self.start_date.as_deref().and_then(date_time)
-    }
-
-    fn utc(&self) -> Option<NaiveDateTime> {
-        self.local()?.checked_sub_signed(utc_offset(self.gmt_offset.as_deref()?)?)
-    }
-}
-
-fn meetings(body: &[u8]) -> Result<Vec<Meeting>> {
+fn meetings<'j, 'a>(json: &'j mut Json<'a>, body: &'a [u8]) -> Result<Vec<Value<'j, 'a>>> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let index: Index = serde_json::from_slice(body).map_err(not_a_schedule)?;
-    Ok(index.meetings)
+    let meetings = json.read_bytes(body).and_then(|index| index.get("Meetings"));
+    let list = meetings.filter(|meetings| meetings.is_list());
+    Ok(list.ok_or_else(|| not_a_schedule("it is no JSON with a list of Meetings"))?.items().collect())
+}
+
+fn sessions<'j, 'a>(meeting: Value<'j, 'a>) -> impl Iterator<Item = Value<'j, 'a>> {
+    meeting.get("Sessions").into_iter().flat_map(Value::items).filter(is_session)
 }
 
 /// In 2021 the Sprint was called Sprint Qualifying; the name means a qualifying from 2024 on.
@@ -79,29 +38,31 @@ fn full_name(name: &str, season: i32) -> &str {
 /// Reads the events of a season (FastF1's `_get_schedule_from_f1_timing`). A meeting without a session was
 /// cancelled and is none.
 pub fn parse(body: &[u8], season: i32) -> Result<Vec<Event>> {
-    meetings(body)?.into_iter().filter_map(|meeting| event(meeting, season).transpose()).collect()
+    let mut json = Json::default();
+    let meetings = meetings(&mut json, body)?.into_iter();
+    meetings.filter_map(|meeting| event(meeting, season).transpose()).collect()
 }
 
-fn event(meeting: Meeting, season: i32) -> Result<Option<Event>> {
-    let entries = meeting.sessions.iter().filter(|entry| entry.is_session()).take(5);
-    let slots: Vec<Slot> = entries
+fn event(meeting: Value, season: i32) -> Result<Option<Event>> {
+    let slots: Vec<Slot> = sessions(meeting)
+        .take(5)
         .map(|entry| {
-            let name = full_name(entry.name().unwrap_or_default(), season).to_owned();
-            Slot { name, local: entry.local(), utc: entry.utc() }
+            let name = full_name(entry.text_of("Name"), season).to_owned();
+            Slot { name, local: local_start(entry), utc: utc_start(entry) }
         })
         .collect();
     let Some(last) = slots.last() else { return Ok(None) };
-    let testing = meeting.name.to_lowercase().contains("test");
-    let date = last
-        .utc
-        .map(midnight)
-        .ok_or_else(|| not_a_schedule(format!("{} has no valid StartDate", meeting.name)))?;
+    let name = meeting.text_of("Name");
+    let testing = name.to_lowercase().contains("test");
+    let date =
+        last.utc.map(midnight).ok_or_else(|| not_a_schedule(format!("{name} has no valid StartDate")))?;
+    let round = meeting.get("Number").and_then(|number| u32::try_from(number.int().ok()?).ok());
     Ok(Some(Event {
-        round: if testing { 0 } else { meeting.number },
-        country: meeting.country.map(|country| country.name).unwrap_or_default(),
-        location: meeting.location,
-        name: meeting.name,
-        official_name: meeting.official_name,
+        round: if testing { 0 } else { round.unwrap_or_default() },
+        country: meeting.get("Country").map_or("", |country| country.text_of("Name")).to_owned(),
+        location: meeting.text_of("Location").to_owned(),
+        name: name.to_owned(),
+        official_name: meeting.text_of("OfficialName").to_owned(),
         date,
         testing,
         timing: true,
@@ -114,19 +75,18 @@ fn event(meeting: Meeting, season: i32) -> Result<Option<Event>> {
 /// The session is found by the names of event and session, else by the session's name and local date.
 /// A path that does not lie in the season's own folder is none: `../uat/...` has been seen.
 pub fn path(body: &[u8], session: &Session) -> Result<Option<String>> {
-    let meetings = meetings(body)?;
-    let entries: Vec<(&Meeting, &Entry)> = meetings
-        .iter()
-        .flat_map(|meeting| meeting.sessions.iter().map(move |entry| (meeting, entry)))
-        .filter(|(_, entry)| {
-            entry.is_session()
-                && entry.name().is_some_and(|name| full_name(name, session.season) == session.name.full())
-        })
+    let mut json = Json::default();
+    let entries: Vec<(Value, Value)> = meetings(&mut json, body)?
+        .into_iter()
+        .flat_map(|meeting| sessions(meeting).map(move |entry| (meeting, entry)))
+        .filter(|(_, entry)| full_name(entry.text_of("Name"), session.season) == session.name.full())
         .collect();
-    let by_name = entries.iter().find(|(meeting, _)| meeting.name.eq_ignore_ascii_case(&session.event));
-    let on_its_day = |entry: &Entry| entry.local().is_some_and(|start| start.date() == session.session_date);
-    let found = by_name.or_else(|| entries.iter().find(|(_, entry)| on_its_day(entry)));
-    let path = found.and_then(|(_, entry)| entry.path.as_deref());
+    let is_of_event = |meeting: &Value| meeting.text_of("Name").eq_ignore_ascii_case(&session.event);
+    let on_its_day =
+        |entry: Value| local_start(entry).is_some_and(|start| start.date() == session.session_date);
+    let by_name = entries.iter().find(|(meeting, _)| is_of_event(meeting));
+    let found = by_name.or_else(|| entries.iter().find(|(_, entry)| on_its_day(*entry)));
+    let path = found.map(|(_, entry)| entry.text_of("Path"));
     Ok(path.filter(|path| is_in_season(path, session.season)).map(str::to_owned))
 }
 

@@ -17,18 +17,20 @@ const MOST: usize = 64;
 pub fn outer_merge(own: &[i64], reference: &[i64]) -> Option<Vec<(i64, Origin)>> {
     let most = MOST * (own.len() + reference.len());
     let mut own: Vec<(i64, u32)> = own.iter().copied().zip(0..).collect();
-    own.sort();
-    let mut reference = reference.to_vec();
+    let mut reference: Vec<(i64, u32)> = reference.iter().copied().zip(0..).collect();
+    // No two are equal, so both come in their order.
+    own.sort_unstable();
     reference.sort_unstable();
 
     let mut rows = Vec::with_capacity(own.len().max(reference.len()));
-    let mut others = reference.chunk_by(|a, b| a == b).peekable();
+    let mut others = reference.chunk_by(|a, b| a.0 == b.0).peekable();
+    let date_of = |group: &[(i64, u32)]| group.first().map_or(NO_DATE, |(date, _)| *date);
     for group in own.chunk_by(|a, b| a.0 == b.0) {
-        let date = group.first().map_or(NO_DATE, |(date, _)| *date);
-        while let Some(lacking) = others.next_if(|other| other.first() < Some(&date)) {
-            rows.extend(lacking.iter().map(|date| (*date, None)));
+        let date = date_of(group);
+        while let Some(lacking) = others.next_if(|other| date_of(other) < date) {
+            rows.extend(lacking.iter().map(|(date, _)| (*date, None)));
         }
-        let times = others.next_if(|other| other.first() == Some(&date)).map_or(1, <[i64]>::len);
+        let times = others.next_if(|other| date_of(other) == date).map_or(1, <[_]>::len);
         if rows.len() + group.len() * times > most {
             return None;
         }
@@ -36,7 +38,7 @@ pub fn outer_merge(own: &[i64], reference: &[i64]) -> Option<Vec<(i64, Origin)>>
             rows.extend(std::iter::repeat_n((*date, Some(*index)), times));
         }
     }
-    rows.extend(others.flatten().map(|date| (*date, None)));
+    rows.extend(others.flatten().map(|(date, _)| (*date, None)));
 
     let dated = rows.partition_point(|(date, _)| *date != NO_DATE);
     if let Some(dated) = rows.get_mut(..dated) {
@@ -82,7 +84,13 @@ fn numpy_sort(mut rows: &mut [(i64, Origin)]) {
         numpy_sort(short);
         rows = long;
     }
-    rows.sort_by_key(|row| row.0);
+    for end in 1..rows.len() {
+        let mut place = end;
+        while place > 0 && rows[place].0 < rows[place - 1].0 {
+            rows.swap(place, place - 1);
+            place -= 1;
+        }
+    }
 }
 
 #[cfg(test)]
