@@ -79,8 +79,8 @@ fn the_endpoint_comes_from_the_option_then_from_either_variable() {
     run(&base, &[&KEYS[..], &both[1..]].concat()).expect(0);
     for (server, path) in [(first, "/lake/raw/"), (second, "/base/lake/raw/"), (third, "/lake/raw/")] {
         let asked = server.asked();
-        assert_eq!(asked.len(), 1);
-        assert!(asked[0].line.starts_with(&format!("PUT {path}")), "{}", asked[0].line);
+        assert!(!asked.is_empty());
+        assert!(asked.iter().all(|asked| asked.line.contains(&format!(" {path}"))), "{asked:?}");
     }
 }
 
