@@ -13,8 +13,8 @@ const WORLD: &str = include_str!("../../wit/world.wit");
 
 /// Writes the component to a file, and prints its world.
 ///
-/// Compiled, it is for `wasmtime run --allow-precompiled` of the same version, which has wasmtime's own
-/// settings. This host takes no compiled file: it could not tell a component from any other machine code.
+/// Compiled, it is for wasmtime's command of the same version, with what WASI 0.3 needs switched off:
+/// `wasmtime run -S http,p3=n -W concurrency-support=n --allow-precompiled`. This host takes no compiled file: it could not tell a component from any other machine code.
 pub fn component(output: Option<&Path>, precompiled: bool, wit: bool) -> Result<u8> {
     if wit {
         announce(WORLD);

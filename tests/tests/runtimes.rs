@@ -63,10 +63,14 @@ fn runtimes(folder: &Path, environment: &[(String, String)]) -> Vec<Runtime> {
         // wasmtime shows a component no variable that it is not told to.
         let shown: Vec<&str> = environment.iter().flat_map(|(name, _)| ["--env", name.as_str()]).collect();
         let run = [&["run", "-S", "http"], &shown[..]].concat();
-        let serve = [&["serve", "-S", "cli", "--addr", "127.0.0.1:0"], &shown[..]].concat();
+        // The allocator that it takes by default is not in what `tests/run` builds.
+        let serve =
+            [&["serve", "-S", "cli", "-O", "pooling-allocator=n", "--addr", "127.0.0.1:0"], &shown[..]]
+                .concat();
         let cli = Door::Cli(words(&wasmtime, &run));
         runtimes.push(runtime("wasmtime run", version.clone(), cli));
-        let allowed = [&run[..], &["--allow-precompiled"]].concat();
+        let allowed =
+            [&run[..], &["-S", "p3=n", "-W", "concurrency-support=n", "--allow-precompiled"]].concat();
         let cli = Door::Cli(words(&wasmtime, &allowed));
         let precompiled =
             Runtime { component: compiled, ..runtime("wasmtime run, compiled", version.clone(), cli) };

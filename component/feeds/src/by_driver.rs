@@ -4,12 +4,12 @@ use super::feed::{self, Content, Count, Unusable};
 use super::time::Timedelta;
 use super::value::{Node, Value};
 
-/// Hands every driver's part of every message to `take`: number, session time, an object. Fails where FastF1's
+/// What is done with a driver's part of a message: number, session time, an object.
+type Take<'t> = dyn FnMut(&str, Option<Timedelta>, Value) -> Result<(), Unusable> + 't;
+
+/// Hands every driver's part of every message to `take`. Fails where FastF1's
 /// readers of such feeds raise.
-pub fn each(
-    feed: &[u8],
-    take: &mut dyn FnMut(&str, Option<Timedelta>, Value) -> Result<(), Unusable>,
-) -> Result<Count, Unusable> {
+pub fn each(feed: &[u8], take: &mut Take) -> Result<Count, Unusable> {
     feed::each(feed, &mut |message| {
         let lines = match message.content {
             Content::Object(object) => object.get("Lines"),
