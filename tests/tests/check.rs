@@ -65,7 +65,8 @@ fn a_folder_is_checked_as_a_store() {
 #[test]
 fn each_wrong_setting_has_its_name() {
     let (upstream, store) = (upstream(), Store::start());
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: &[Case] = &[
         (&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], &["credentials", "--profile"]),
         (
             &[("AWS_SECRET_ACCESS_KEY", "wrong")],
