@@ -65,7 +65,8 @@ fn a_folder_is_checked_as_a_store() {
 #[test]
 fn each_wrong_setting_has_its_name() {
     let (upstream, store) = (upstream(), Store::start());
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: &[Case] = &[
         (&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], &["credentials", "--profile"]),
         (
             &[("AWS_SECRET_ACCESS_KEY", "wrong")],
@@ -90,7 +91,8 @@ fn no_permission_has_its_name() {
 
 #[test]
 fn a_clock_an_hour_off_has_its_name() {
-    let an_hour_ago = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+    let now: chrono::DateTime<chrono::Utc> = std::time::SystemTime::now().into();
+    let an_hour_ago = now - chrono::TimeDelta::hours(1);
     let date = an_hour_ago.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let skewed = "<Error><Code>RequestTimeTooSkewed</Code><Message>too large</Message></Error>";
     let store = Upstream::start([Reply::new(403, skewed).with("date", &date)]);

@@ -12,7 +12,7 @@ fn endpoint() -> Upstream {
     Upstream::start([Reply::new(200, "")])
 }
 
-/// The first request that `endpoint` got from a run with these arguments and variables.
+/// The first PUT that `endpoint` got from a run with these arguments and variables.
 fn put(
     endpoint: &Upstream,
     arguments: &[&str],
@@ -20,7 +20,8 @@ fn put(
 ) -> f1_ingest_tests::upstream::Asked {
     let arguments: Vec<&str> = ["run"].iter().chain(arguments).copied().collect();
     run(&arguments, &[&KEYS[..], variables].concat()).expect(0);
-    endpoint.asked().into_iter().next().expect("the store was asked")
+    let put = endpoint.asked().into_iter().find(|asked| asked.line.starts_with("PUT"));
+    put.expect("the store was asked")
 }
 
 #[test]
@@ -78,8 +79,8 @@ fn the_endpoint_comes_from_the_option_then_from_either_variable() {
     run(&base, &[&KEYS[..], &both[1..]].concat()).expect(0);
     for (server, path) in [(first, "/lake/raw/"), (second, "/base/lake/raw/"), (third, "/lake/raw/")] {
         let asked = server.asked();
-        assert_eq!(asked.len(), 1);
-        assert!(asked[0].line.starts_with(&format!("PUT {path}")), "{}", asked[0].line);
+        assert!(!asked.is_empty());
+        assert!(asked.iter().all(|asked| asked.line.contains(&format!(" {path}"))), "{asked:?}");
     }
 }
 

@@ -150,9 +150,13 @@ fn two_runs_in_the_same_second_keep_both_objects() {
 #[test]
 fn an_answer_that_got_lost_stores_nothing_twice() {
     let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
-    let proxy = Upstream::start([Reply::ForwardAndHangup(store.address), Reply::Forward(store.address)]);
+    let proxy = Upstream::start([
+        Reply::Forward(store.address),
+        Reply::ForwardAndHangup(store.address),
+        Reply::Forward(store.address),
+    ]);
     let run = ingest(&upstream, &environment(&proxy.url("")), &[]).expect(0);
     assert_eq!(store.keys(), run.keys());
     let methods: Vec<String> = proxy.asked().iter().map(|asked| asked.line[..4].trim().to_owned()).collect();
-    assert_eq!(methods, ["PUT", "PUT", "HEAD"]);
+    assert_eq!(methods, ["HEAD", "PUT", "PUT", "HEAD", "HEAD", "PUT"]);
 }

@@ -36,6 +36,16 @@ const CASES: &[Case] = &[
     ("boto3 reads the same bytes", bytes),
     ("boto3 reads type and metadata", metadata),
     ("six runs in one second keep six objects", conditional),
+    ("own metadata, storage class", wishes),
+    ("--tag", |server| optional(server, RESULTS, &["--tag", "cost=f1 and more"])),
+    ("--sse AES256", |server| optional(server, RESULTS, &["--sse", "AES256"])),
+    ("--checksum crc32", |server| checksum(server, "crc32")),
+    ("--checksum crc32c", |server| checksum(server, "crc32c")),
+    ("--checksum crc64nvme", |server| checksum(server, "crc64nvme")),
+    ("--checksum sha256", |server| checksum(server, "sha256")),
+    ("in parts", in_parts),
+    ("in parts with --checksum crc32", in_parts_with_checksum),
+    ("--if-changed stores each version once", if_changed),
     ("session token", session_token),
     ("session token that is wrong", wrong_token),
     ("access key that is unknown", unknown_key),
@@ -66,19 +76,32 @@ fn the_job_works_with_every_server() {
         }
         table.push_str(" |\n");
     }
+    std::fs::write(root().join("tests/s3-matrix.md"), table).unwrap();
     for server in &servers {
         let mut printed = server.printed.lock().unwrap().clone();
         printed.sort();
         printed.dedup();
-        assert!(server.objects().keys().eq(&printed), "{}: what is stored was printed", server.offer.name);
+        let stored: Vec<String> = server.objects().into_keys().collect();
+        assert_eq!(stored, printed, "{}: what is stored was printed", server.offer.name);
     }
-    std::fs::write(root().join("tests/s3-matrix.md"), table).unwrap();
 }
 
 /// One run of the default job as `user`, `changed` variables replaced.
 fn ingest(server: &Visit, user: &str, changed: &[(&str, &str)]) -> Option<Run> {
-    let upstream = Upstream::start([Reply::json(RESULTS)]);
-    let mut job = command(&["run", "--retries", "1", "--jolpica-url", &upstream.url("/")], &[]);
+    send(server, user, changed, RESULTS, &[])
+}
+
+/// As [`ingest`], of this document and with these arguments.
+fn send(
+    server: &Visit,
+    user: &str,
+    changed: &[(&str, &str)],
+    document: &str,
+    arguments: &[&str],
+) -> Option<Run> {
+    let upstream = Upstream::start([Reply::json(document)]);
+    let url = upstream.url("/");
+    let mut job = command(&[&["run", "--retries", "1", "--jolpica-url", &url], arguments].concat(), &[]);
     job.envs(server.environment(user)?).envs(changed.iter().copied());
     let run = Run::from(job.output().unwrap());
     server.printed.lock().unwrap().extend(run.stdout.lines().map(str::to_owned));
@@ -143,6 +166,62 @@ fn conditional(server: &Visit) -> Option<String> {
         return Some("no, not of runs at once".into());
     }
     assert_eq!(keys.len(), 6, "no key was printed twice");
+    yes()
+}
+
+fn wishes(server: &Visit) -> Option<String> {
+    let wishes = ["--metadata", "team=data", "--metadata", "why=a b", "--storage-class", "STANDARD"];
+    let (_, object) = stored(server, send(server, "writer", &[], RESULTS, &wishes)?);
+    assert_eq!(object.metadata.get("team").map(String::as_str), Some("data"));
+    assert_eq!(object.metadata.get("why").map(String::as_str), Some("a b"));
+    assert_eq!(object.metadata.get("source").map(String::as_str), Some("jolpica"));
+    yes()
+}
+
+/// What a store need not have: then it says so, and keeps nothing.
+fn optional(server: &Visit, document: &str, arguments: &[&str]) -> Option<String> {
+    let run = send(server, "writer", &[], document, arguments)?;
+    if run.code != 0 {
+        run.says(&["was refused"]);
+        assert_eq!(run.stdout, "");
+        return Some("refused".into());
+    }
+    assert!(stored(server, run).1.bytes() == document.as_bytes());
+    yes()
+}
+
+fn checksum(server: &Visit, name: &str) -> Option<String> {
+    optional(server, RESULTS, &["--checksum", name])
+}
+
+/// Longer than S3's shortest part.
+fn long() -> String {
+    RESULTS.replace("Paulo", &"Paulo ".repeat(1 << 20))
+}
+
+fn in_parts(server: &Visit) -> Option<String> {
+    let document = long();
+    let run = send(server, "writer", &[], &document, &["--part-size", "5MiB"])?;
+    let (_, object) = stored(server, run);
+    assert!(object.bytes() == document.as_bytes());
+    assert_eq!(object.metadata.get("source").map(String::as_str), Some("jolpica"));
+    yes()
+}
+
+fn in_parts_with_checksum(server: &Visit) -> Option<String> {
+    optional(server, &long(), &["--part-size", "5MiB", "--checksum", "crc32"])
+}
+
+fn if_changed(server: &Visit) -> Option<String> {
+    let run = |document: &str| {
+        send(server, "writer", &[], document, &["--if-changed"]).map(|run| run.expect(0).stdout)
+    };
+    let corrected = RESULTS.replace("Paulo", "Paolo");
+    let (first, again) = (run(&corrected)?, run(&corrected)?);
+    assert_eq!(first, again, "the same bytes are stored once");
+    let back = run(RESULTS)?;
+    assert!(back != first, "a version that came back is new");
+    assert_eq!(run(RESULTS)?, back);
     yes()
 }
 
