@@ -3,6 +3,8 @@
 //! Keys begin with the date, so the days that have objects are listed and looked through from the last one back.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
 
+use std::collections::BinaryHeap;
+
 use http::Method;
 use http::header::HeaderMap;
 
@@ -19,9 +21,11 @@ impl<R: Transport + Clock> Store<'_, R> {
     ///
     /// Needs s3:ListBucket.
     pub(super) async fn newest(&self, source: &str) -> Result<Option<Stored>> {
-        let mut days = self.list("raw/", "Prefix").await?;
-        days.sort();
-        for day in days.iter().rev().filter(|day| day.as_str() != "raw/") {
+        let mut days = BinaryHeap::from(self.list("raw/", "Prefix").await?);
+        while let Some(day) = days.pop() {
+            if day == "raw/" {
+                continue;
+            }
             let keys = self.list(&format!("{day}{source}/"), "Key").await?;
             let ours = keys.into_iter().filter(|key| source_of(key) == Some(source));
             // Of two numbers the longer one is greater.
