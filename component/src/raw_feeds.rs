@@ -5,13 +5,13 @@ pub mod entries;
 use std::collections::VecDeque;
 
 use futures_util::stream::{StreamExt, try_unfold};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::client::Client;
 use crate::document::{Document, Warnings};
 use crate::download::Download;
 use crate::error::{Error, Kind, Result};
+use crate::fastf1::value::{self, Json};
 use crate::livetiming::{Livetiming, Refused, first_byte, not_a_feed, stream_path};
 use crate::options::Job;
 use crate::runtime::{Clock, Transport};
@@ -92,19 +92,17 @@ pub async fn fetch<'a, R: Transport + Clock>(
 
 /// `<session>/Index.json`: `{"Feeds": {"TimingData": {"KeyFramePath": ..., "StreamPath": "TimingData.jsonStream"}}}`.
 fn listed(index: &[u8], path: &str) -> Result<VecDeque<Topic>> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Index {
-        feeds: Map<String, Value>,
-    }
     let index = index.strip_prefix(b"\xef\xbb\xbf").unwrap_or(index);
-    let Index { feeds } = serde_json::from_slice(index)
-        .map_err(|e| Error::new(Kind::NotJson, format!("{path}Index.json lists no feeds: {e}")))?;
-    let topic = |(name, feed): (String, Value)| {
-        let file = feed.get("StreamPath").and_then(Value::as_str).filter(|file| is_file_name(file));
-        file.map(|file| Topic { path: format!("{path}{file}"), name })
+    let mut json = Json::default();
+    let feeds = json.read_bytes(index).and_then(|index| index.get("Feeds")).filter(|feeds| feeds.is_object());
+    let feeds = feeds.ok_or_else(|| {
+        Error::new(Kind::NotJson, format!("{path}Index.json is no JSON with an object of Feeds"))
+    })?;
+    let topic = |(name, feed): (&str, value::Value)| {
+        let file = Some(feed.text_of("StreamPath")).filter(|file| is_file_name(file));
+        file.map(|file| Topic { path: format!("{path}{file}"), name: name.to_owned() })
     };
-    let topics: VecDeque<Topic> = feeds.into_iter().filter_map(topic).collect();
+    let topics: VecDeque<Topic> = feeds.distinct_entries().filter_map(topic).collect();
     match topics.is_empty() {
         true => Err(Error::new(Kind::NotFound, format!("{path}Index.json lists no feeds"))),
         false => Ok(topics),
