@@ -176,7 +176,7 @@ impl Loaded {
         self.drivers = self.numbers();
         if self.drivers.is_empty() && !job.include_fastf1 {
             // Nobody lists the drivers: the timing data tells who there was.
-            let mut timing = Feeds::of(&["TimingData", "TimingAppData"], &self.session);
+            let mut timing = Feeds::of(&["SessionStatus", "TimingData", "TimingAppData"], &self.session);
             match job.livetiming.read(client, &self.session, &mut timing.sinks()).await {
                 Err(error) if error.kind != Kind::NotFound => return Err(error),
                 _ => self.feeds.0.extend(timing.0),

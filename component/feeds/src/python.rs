@@ -24,9 +24,12 @@ pub fn float(text: &str) -> Option<f64> {
     plain.parse().ok()
 }
 
-/// `str(number)` of a float: always with a point or an exponent.
+/// `str(number)` of a float: always with a point or an exponent, which has a sign and two digits or more.
 pub fn float_text(value: f64) -> String {
-    format!("{value:?}")
+    let text = format!("{value:?}");
+    let Some((digits, exponent)) = text.split_once('e') else { return text };
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+    format!("{digits}e{sign}{exponent:0>2}")
 }
 
 /// `list[index]`: a negative index counts from the end.
@@ -68,6 +71,11 @@ mod tests {
             assert_eq!(int(text), None, "{text:?}");
         }
         assert_eq!(float(" 1_0.5e1 "), Some(105.0));
+        let texts =
+            [(1e16, "1e+16"), (-2.5e-7, "-2.5e-07"), (1e-100, "1e-100"), (123.0, "123.0"), (1e-4, "0.0001")];
+        for (number, text) in texts {
+            assert_eq!(float_text(number), text);
+        }
         assert_eq!(float("-inf"), Some(f64::NEG_INFINITY));
         assert!(float("nan").is_some_and(f64::is_nan));
         for text in ["", "1,5", "1_.5", "0x1p3"] {

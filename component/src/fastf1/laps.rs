@@ -79,6 +79,15 @@ pub fn load(inputs: &Inputs) -> Loaded {
 
     let (Some(timing), Some(tyres)) = (timing, tyres) else { return loaded };
     warnings.extend(timing.warnings.iter().cloned());
+    let status = loaded.session_status.as_ref();
+    let status = status.ok_or_else(|| Unusable::new("the session's status is not known"));
+    let status = match status.and_then(|status| build::check_start(&timing, status).map(|()| status)) {
+        Ok(status) => status,
+        Err(why) => {
+            warnings.push(format!("no laps: {why}"));
+            return loaded;
+        }
+    };
     let from_timing;
     let drivers = match inputs.drivers {
         Some([]) => {
@@ -97,7 +106,7 @@ pub fn load(inputs: &Inputs) -> Loaded {
     let session = build::Session {
         is_race_like: inputs.is_race_like,
         drivers,
-        status: loaded.session_status.as_ref(),
+        status,
         track_status: track_status.as_ref(),
     };
     let mut laps = match session.laps(&timing, &tyres, warnings) {

@@ -107,6 +107,7 @@ pub fn numbers(session: &Session, sources: &Sources) -> Vec<String> {
     }
     let timing = Inputs {
         drivers: Some(&[]),
+        session_status: (sources.feed)("SessionStatus"),
         timing_data: (sources.feed)("TimingData"),
         timing_app_data: (sources.feed)("TimingAppData"),
         ..Inputs::default()

@@ -18,7 +18,7 @@ use super::{Driver, accuracy, stacked};
 pub struct Session<'a> {
     pub is_race_like: bool,
     pub drivers: &'a [Driver],
-    pub status: Option<&'a SessionStatus>,
+    pub status: &'a SessionStatus,
     pub track_status: Option<&'a TrackStatus>,
 }
 
@@ -39,10 +39,9 @@ impl Session<'_> {
         tyres: &Tyres,
         warnings: &mut Vec<String>,
     ) -> Result<Vec<Lap>, Unusable> {
-        let status = self.status.ok_or_else(|| Unusable::new("the session's status is not known"))?;
+        let status = self.status;
         let track_status =
             self.track_status.ok_or_else(|| Unusable::new("the track's status is not known"))?;
-        check_start(timing, status)?;
         let first_end =
             timing.drivers.iter().flat_map(|driver| &driver.laps).filter_map(|lap| lap.time).min();
 
@@ -99,10 +98,7 @@ impl Session<'_> {
         if tyres.len() != stints::count_of_stints(tyres) {
             let in_laps: Vec<Timedelta> =
                 timed.iter().filter(|lap| lap.pit_in_time.is_some()).filter_map(|lap| lap.time).collect();
-            let session = stints::Session {
-                is_race_like: self.is_race_like,
-                start: self.status.and_then(|status| status.start),
-            };
+            let session = stints::Session { is_race_like: self.is_race_like, start: self.status.start };
             let renumbered;
             (corrected, renumbered) = stints::corrected(tyres, &in_laps, session)?;
             if renumbered {
@@ -193,7 +189,7 @@ impl Session<'_> {
 
 /// FastF1 compares every time out of the pits with the start of the session, and fails where there is no
 /// start, or (a quirk of pandas' types) no time out of the pits at all.
-fn check_start(timing: &Timing, status: &SessionStatus) -> Result<(), Unusable> {
+pub fn check_start(timing: &Timing, status: &SessionStatus) -> Result<(), Unusable> {
     let mut laps = timing.drivers.iter().flat_map(|driver| &driver.laps).peekable();
     if laps.peek().is_some() {
         status.start.ok_or_else(|| Unusable::new("the session was never started"))?;

@@ -21,7 +21,7 @@ pub fn add(
     total_laps: Result<Option<i64>, Unusable>,
     warnings: &mut Vec<String>,
 ) -> Result<(), Unusable> {
-    let Some(status) = session.status else { return Ok(()) };
+    let status = session.status;
     let mut added = Vec::new();
     for driver_laps in laps.chunk_by(|a, b| a.driver_number == b.driver_number) {
         if let [only] = driver_laps
