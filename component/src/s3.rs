@@ -59,6 +59,8 @@ enum Outcome {
     Written(Stored),
     /// The key is another run's.
     Taken,
+    /// Another run is sending to the key as well.
+    Contested,
 }
 
 impl<'a, R: Transport + Clock> Store<'a, R> {
@@ -100,17 +102,14 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
                 true => self.put_whole(&object, &mut parts, &warnings).await?,
                 false => self.put_in_parts(&object, &mut parts).await?,
             };
-            match outcome {
+            let step = match outcome {
                 Outcome::Written(stored) => return Ok(stored),
-                Outcome::Taken => {
-                    self.client.log.info(&format!("{} is taken, trying a later second", object.key));
-                }
-            }
-            seconds += match parts.is_last() {
-                true => 1,
+                Outcome::Taken => 1,
                 // Runs that yield to each other must not meet again.
-                false => 1 + (self.client.runtime.random() % 8) as i64,
+                Outcome::Contested => 1 + (self.client.runtime.random() % 8) as i64,
             };
+            self.client.log.info(&format!("{} is taken, trying a later second", object.key));
+            seconds += step;
         }
         let message =
             format!("the next {COLLISIONS} seconds of {source} are all taken in {}", self.bucket.name);

@@ -49,7 +49,7 @@ struct Upload {
 }
 
 impl<R: Transport + Clock> Store<'_, R> {
-    /// Sends what is left of a document. `Taken` comes before any of it was sent.
+    /// Sends what is left of a document. `Taken` and `Contested` come before any of it was sent.
     pub(super) async fn put_in_parts(&self, object: &Object<'_>, parts: &mut Parts<'_>) -> Result<Outcome> {
         if let Ok(Some(_)) = self.head(&object.key).await {
             return Ok(Outcome::Taken);
@@ -57,7 +57,7 @@ impl<R: Transport + Clock> Store<'_, R> {
         let upload = Upload { key: object.key.clone(), id: self.begin(object).await?, ..Upload::default() };
         let outcome = match self.take_over(&upload, object.source).await {
             true => self.send_all(&upload, object, parts).await,
-            false => Ok(Outcome::Taken),
+            false => Ok(Outcome::Contested),
         };
         if !matches!(outcome, Ok(Outcome::Written(_))) {
             self.abort(&upload).await;
