@@ -248,7 +248,15 @@ pub struct Bucket {
     pub headers: HeaderMap,
 }
 
+/// Where the host's embedded store is found: not on the network.
+pub const EMBEDDED_STORE: &str = "store.f1-ingest.internal";
+
 impl Bucket {
+    /// Whether the store is known to honour `If-None-Match`: AWS and our own. Of others it has to be found out.
+    pub fn is_conditional(&self) -> bool {
+        self.endpoint.as_ref().is_none_or(|endpoint| endpoint.host() == Some(EMBEDDED_STORE))
+    }
+
     /// The URL of the bucket, without a slash at its end: path-style at an endpoint, virtual-hosted at AWS.
     ///
     /// A bucket with a dot in its name is addressed path-style at AWS too: no certificate covers the host

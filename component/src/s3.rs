@@ -66,8 +66,7 @@ enum Outcome {
 impl<'a, R: Transport + Clock> Store<'a, R> {
     pub fn new(client: &'a Client<R>, bucket: &'a Bucket) -> Self {
         let run_id = client.log.run_id.clone();
-        // AWS does; of another store it has to be found out.
-        let is_conditional = Cell::new(bucket.endpoint.is_none().then_some(true));
+        let is_conditional = Cell::new(bucket.is_conditional().then_some(true));
         Store {
             client,
             bucket,
@@ -143,8 +142,11 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         if let Some(checksum) = &self.bucket.checksum {
             headers.extend(sign::header(&checksum.header(), &checksum.of(body)).ok());
         }
+        if !object.gzip && !self.bucket.unsigned {
+            headers.extend(sign::header(sign::CONTENT_SHA256, &stored.sha256).ok());
+        }
         let outcome = self.make(stored, Method::PUT, &url, headers.clone(), body).await?;
-        if !matches!(outcome, Outcome::Written(_)) || self.bucket.endpoint.is_none() {
+        if !matches!(outcome, Outcome::Written(_)) || self.bucket.is_conditional() {
             return Ok(outcome);
         }
         if self.holds_anothers(&object.key).await {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use f1_ingest_component::log::Log;
+use f1_ingest_component::options::EMBEDDED_STORE;
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
@@ -17,7 +18,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use crate::pool::{Incoming, Pool};
 use crate::progress::{Progress, Transfer};
 use crate::recording::{Recorder, Recordings, Take};
-use crate::store::{self, Store};
+use crate::store::Store;
 
 /// Where a run's requests may go, and what becomes of them.
 pub struct Outbound {
@@ -45,7 +46,7 @@ impl Outbound {
         let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?.clone();
         let mut transfer = self.progress.begin(request.method(), request.uri());
         if let Some(store) = &self.store
-            && authority == store::AUTHORITY
+            && authority == EMBEDDED_STORE
         {
             return store.call(request).await;
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use f1_ingest_component::error::Error;
-use f1_ingest_component::options::Bucket;
+use f1_ingest_component::options::{Bucket, EMBEDDED_STORE};
 use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
@@ -23,8 +23,6 @@ use crate::listen;
 use crate::run::Variables;
 use files::Files;
 
-/// Where the job finds the store: not on the network, [`crate::outbound`] brings its requests here.
-pub const AUTHORITY: &str = "store.f1-ingest.internal";
 /// The bucket of a job that names none.
 pub const BUCKET: &str = "f1-data";
 const REGION: &str = "us-east-2";
@@ -33,7 +31,7 @@ const REGION: &str = "us-east-2";
 /// another store must not mix with it.
 pub fn into_variables(variables: &mut Variables) {
     let ours = [
-        ("AWS_ENDPOINT_URL_S3", format!("http://{AUTHORITY}")),
+        ("AWS_ENDPOINT_URL_S3", format!("http://{EMBEDDED_STORE}")),
         ("AWS_ACCESS_KEY_ID", random_key()),
         ("AWS_SECRET_ACCESS_KEY", random_key()),
     ];

@@ -25,6 +25,9 @@ pub fn settings() -> SigningSettings {
     settings
 }
 
+/// The hash of the body, in hex. A request may bring it along.
+pub const CONTENT_SHA256: &str = "x-amz-content-sha256";
+
 /// Whose signature it is, and for what.
 pub struct Signer<'a> {
     pub credentials: &'a Credentials,
@@ -43,7 +46,7 @@ pub fn sign(request: &mut Request<'_>, bucket: &Bucket, region: &str, now: DateT
     sign_with(request, &signer, settings(), now)
 }
 
-/// As [`sign`], for any service and settings.
+/// As [`sign`], for any service and settings. A request that brings its body's hash is not hashed again.
 pub fn sign_with(
     request: &mut Request<'_>,
     signer: &Signer<'_>,
@@ -52,6 +55,11 @@ pub fn sign_with(
 ) -> Result<()> {
     let refuse = |why: &dyn std::fmt::Display| {
         Error::new(Kind::StoreRefused, format!("{} cannot be signed: {why}", request.url))
+    };
+    let known = request.headers.remove(CONTENT_SHA256);
+    let body = match known.as_ref().and_then(|sha256| sha256.to_str().ok()) {
+        Some(sha256) => SignableBody::Precomputed(sha256.to_owned()),
+        None => SignableBody::Bytes(request.body.unwrap_or_default()),
     };
     let identity = signer.credentials.clone().into();
     let parameters = v4::SigningParams::builder()
@@ -64,13 +72,8 @@ pub fn sign_with(
         .map_err(|e| refuse(&e))?;
     let headers =
         request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    let signable = SignableRequest::new(
-        request.method.as_str(),
-        request.url.to_string(),
-        headers,
-        SignableBody::Bytes(request.body.unwrap_or_default()),
-    )
-    .map_err(|e| refuse(&e))?;
+    let signable = SignableRequest::new(request.method.as_str(), request.url.to_string(), headers, body)
+        .map_err(|e| refuse(&e))?;
     let (instructions, _) = sigv4(signable, &parameters.into()).map_err(|e| refuse(&e))?.into_parts();
     for (name, value) in instructions.headers() {
         let header = header(name, value).map_err(|e| refuse(&e))?;
