@@ -5,8 +5,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-TOPICS = ["DriverList", "SessionStatus", "TrackStatus", "LapCount", "TimingData", "TimingAppData", "WeatherData"]
-TOPICS += ["RaceControlMessages", "results", "laps/1", "CarData.z", "Position.z"]
+# In the order of TABLES in component/src/fastf1.rs, then as fuzz_targets/session.rs says.
+TOPICS = ["DriverList", "SessionInfo", "SessionStatus", "TrackStatus", "LapCount", "TimingData", "TimingAppData"]
+TOPICS += ["WeatherData", "RaceControlMessages", "results", "laps/1", "CarData.z", "Position.z"]
 LONGEST = 20_000
 
 root = Path(__file__).resolve().parent.parent.parent

@@ -37,7 +37,7 @@ use tables::{Sources, Tables};
 use telemetry::{Car, Keep, Position, Reader, Samples, zero_date};
 
 /// The topics that the tables are made of, besides telemetry.
-const TABLES: &[&str] = &[
+pub const TABLES: &[&str] = &[
     DRIVERS,
     "SessionInfo",
     "SessionStatus",

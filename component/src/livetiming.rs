@@ -57,8 +57,7 @@ impl Livetiming {
         path: &str,
         mut get: impl AsyncFnMut(&Uri, Option<&'a str>) -> Result<T>,
     ) -> std::result::Result<T, Refused> {
-        let token = self.token.as_ref().map(|token| token.0.as_str());
-        let official = match get(&url(&self.official, path)?, token).await {
+        let official = match get(&url(&self.official, path)?, self.bearer()).await {
             Ok(answer) => return Ok(answer),
             Err(error) => self.explained(error),
         };
@@ -84,6 +83,11 @@ impl Livetiming {
         body.map_err(|refused| refused.official)
     }
 
+    /// What signs a request to the official host in.
+    fn bearer(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| token.0.as_str())
+    }
+
     /// 401 and 403 have to do with the token here.
     fn explained(&self, error: Error) -> Error {
         let remedy = match (error.kind, &self.token) {
@@ -106,7 +110,8 @@ impl Livetiming {
         let mut why = None;
         for path in self.paths(client, session).await {
             let read = async |topic: &'static str, sink: &mut dyn Sink| {
-                let (path, mut feed) = (stream_path(&path, topic), Feed { sink, begins: None });
+                let (path, mut feed) =
+                    (stream_path(&path, topic), Feed { sink, beginning: Beginning::default() });
                 let read = self.ask(&path, async |url, token| client.read(url, token, &mut feed).await).await;
                 (topic, read.and_then(|_| feed.checked(&path)))
             };
@@ -140,13 +145,12 @@ impl Livetiming {
 
     /// Asks the official host for a file that is known to be there.
     async fn probe<R: Transport + Clock>(&self, client: &Client<R>) -> Result<()> {
-        let token = self.token.as_ref().map(|token| token.0.as_str());
         let known = url(&self.official, &index_path(FINISHED_SEASON))?;
-        client.get(&known, token).await.map(drop).map_err(|error| self.explained(error))
+        client.get(&known, self.bearer()).await.map(drop).map_err(|error| self.explained(error))
     }
 
-    /// What it means that no topic came, or none that matters: livetiming has `what` of the session. 403 is what a file that is not there gets, too: a file that is
-    /// known to be there tells.
+    /// What it means that no topic came, or none that matters: livetiming has `what` of the session. 403 is what
+    /// a file that is not there gets, too: a file that is known to be there tells.
     pub async fn why_nothing<R: Transport + Clock>(
         &self,
         client: &Client<R>,
@@ -210,19 +214,18 @@ impl Refused {
 /// A feed on its way into a sink, as long as it is one.
 struct Feed<'a> {
     sink: &'a mut dyn Sink,
-    /// Its first byte that is no white space.
-    begins: Option<u8>,
+    beginning: Beginning,
 }
 
 impl Sink for Feed<'_> {
     fn begin(&mut self) {
-        self.begins = None;
+        self.beginning = Beginning::default();
         self.sink.begin();
     }
 
     fn push(&mut self, chunk: &[u8]) {
-        self.begins = self.begins.or(first_byte(chunk));
-        if self.begins != Some(b'<') {
+        self.beginning.push(chunk);
+        if !self.beginning.is_page() {
             self.sink.push(chunk);
         }
     }
@@ -230,16 +233,26 @@ impl Sink for Feed<'_> {
 
 impl Feed<'_> {
     fn checked(&self, path: &str) -> std::result::Result<(), Refused> {
-        match self.begins {
-            Some(b'<') => Err(not_a_feed(path).into()),
-            _ => Ok(()),
+        match self.beginning.is_page() {
+            true => Err(not_a_feed(path).into()),
+            false => Ok(()),
         }
     }
 }
 
-/// A feed begins with a timestamp; what begins with `<` is some other host's page.
-pub fn first_byte(chunk: &[u8]) -> Option<u8> {
-    chunk.trim_ascii_start().first().copied()
+/// The first byte of a feed that is no white space.
+#[derive(Default)]
+pub struct Beginning(Option<u8>);
+
+impl Beginning {
+    pub fn push(&mut self, chunk: &[u8]) {
+        self.0 = self.0.or(chunk.trim_ascii_start().first().copied());
+    }
+
+    /// A feed begins with a timestamp; what begins with `<` is some other host's page.
+    pub fn is_page(&self) -> bool {
+        self.0 == Some(b'<')
+    }
 }
 
 pub fn not_a_feed(path: &str) -> Error {

@@ -12,7 +12,7 @@ use crate::document::{Document, Warnings};
 use crate::download::Download;
 use crate::error::{Error, Kind, Result};
 use crate::fastf1::value::{self, Json};
-use crate::livetiming::{Livetiming, Refused, first_byte, not_a_feed, stream_path};
+use crate::livetiming::{Beginning, Livetiming, Refused, not_a_feed, stream_path};
 use crate::options::Job;
 use crate::runtime::{Clock, Transport};
 use crate::schedule::Session;
@@ -218,7 +218,12 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
         })?;
         let comma = if std::mem::replace(&mut self.any, true) { "," } else { "" };
         self.out.extend(format!("{comma}{}:[", quoted(&topic.name)).into_bytes());
-        self.feed = Some(Feed { path: topic.path, download, entries: Entries::default(), begins: None });
+        self.feed = Some(Feed {
+            path: topic.path,
+            download,
+            entries: Entries::default(),
+            beginning: Beginning::default(),
+        });
         Ok(())
     }
 
@@ -238,8 +243,7 @@ struct Feed<'a, R> {
     path: String,
     download: Download<'a, R>,
     entries: Entries,
-    /// Its first byte that is no white space.
-    begins: Option<u8>,
+    beginning: Beginning,
 }
 
 impl<R: Transport + Clock> Feed<'_, R> {
@@ -250,8 +254,8 @@ impl<R: Transport + Clock> Feed<'_, R> {
             out.push(b']');
             return Ok(false);
         };
-        self.begins = self.begins.or(first_byte(&chunk));
-        if self.begins == Some(b'<') {
+        self.beginning.push(&chunk);
+        if self.beginning.is_page() {
             return Err(not_a_feed(&self.path));
         }
         self.entries.push(&chunk, out);

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
-use chrono::{DateTime, Datelike, TimeDelta};
+use chrono::{DateTime, Datelike};
 use clap::Parser;
 use f1_ingest_component::client::Client;
 use f1_ingest_component::error::Error;
@@ -15,7 +15,7 @@ use f1_ingest_component::livetiming::{FINISHED_SEASON, index_path};
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{Command, Job};
 use f1_ingest_component::runtime::{Clock, Response};
-use f1_ingest_component::s3::Store;
+use f1_ingest_component::s3::{Store, refusal};
 use futures_util::future::join_all;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode, Uri};
@@ -241,15 +241,12 @@ async fn store(findings: &mut Findings, client: &Client<Native>, job: &Job) {
 
 /// Compares this machine's clock with the store's; false where they differ by more than a signature may.
 fn clock(findings: &mut Findings, response: &Response, now: DateTime<chrono::Utc>) -> bool {
-    /// As much as S3 lets pass.
-    const MOST: TimeDelta = TimeDelta::minutes(15);
-    const LITTLE: TimeDelta = TimeDelta::seconds(5);
-    let date = response.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-    let Some(date) = date else { return true };
-    let ahead = now - date.to_utc();
-    let seconds = ahead.num_seconds();
-    let side = if seconds > 0 { "ahead of" } else { "behind" };
-    let text = format!("{} s {side} the store's; set this machine's clock (NTP)", seconds.abs());
+    /// As much as S3 lets pass, in seconds.
+    const MOST: i64 = 15 * 60;
+    const LITTLE: i64 = 5;
+    let Some(ahead) = refusal::skew(response, now) else { return true };
+    let side = if ahead > 0 { "ahead of" } else { "behind" };
+    let text = format!("{} s {side} the store's; set this machine's clock (NTP)", ahead.abs());
     match ahead.abs() {
         skew if skew >= MOST => findings.failed("clock", text),
         skew if skew >= LITTLE => findings.note("clock", text),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::Job;
+use f1_ingest_component::s3::parts::hex;
 
 use crate::credentials;
 use crate::observe::Observers;
@@ -86,5 +87,5 @@ impl Runner {
 fn run_id() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes)
 }

@@ -1,27 +1,18 @@
 //! Any bytes as the feeds of a session: they make its documents, or warnings, and no crash.
+//!
+//! Zero bytes separate an input's parts: the feeds in the order of [`TABLES`], Jolpica's two documents, the two
+//! feeds of telemetry, and the kind of session. `corpus.py` writes such inputs.
 
 #![no_main]
 
 use std::io::sink;
 
 use chrono::NaiveDate;
+use f1_ingest_component::fastf1::TABLES;
 use f1_ingest_component::fastf1::tables::{Sources, Tables, numbers};
 use f1_ingest_component::fastf1::telemetry::{Car, Keep, Position, Reader, document, zero_date};
 use f1_ingest_component::schedule::{Name, Session};
 use libfuzzer_sys::fuzz_target;
-
-/// In the order of the input's parts, which zero bytes separate; Jolpica's two documents, the two feeds of
-/// telemetry and the kind of session follow.
-const TOPICS: [&str; 8] = [
-    "DriverList",
-    "SessionStatus",
-    "TrackStatus",
-    "LapCount",
-    "TimingData",
-    "TimingAppData",
-    "WeatherData",
-    "RaceControlMessages",
-];
 
 fuzz_target!(|input: &[u8]| {
     let parts: Vec<&[u8]> = input.split(|byte| *byte == 0).collect();
@@ -31,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
         season: 2024,
         round: 1,
         event: "Grand Prix".into(),
-        name: match part(12).unwrap_or_default() {
+        name: match part(13).unwrap_or_default() {
             [] => Name::Race,
             [b'Q', ..] => Name::Qualifying,
             _ => Name::Practice1,
@@ -43,12 +34,12 @@ fuzz_target!(|input: &[u8]| {
     };
     let mut car = Reader::<Car>::new(Keep::Samples);
     let mut position = Reader::<Position>::new(Keep::Samples);
-    car.push(part(10).unwrap_or_default());
-    position.push(part(11).unwrap_or_default());
+    car.push(part(11).unwrap_or_default());
+    position.push(part(12).unwrap_or_default());
     let samples = car.finish().and_then(|car| Ok((car, position.finish()?)));
-    let feed = |topic: &str| TOPICS.iter().position(|known| *known == topic).and_then(part);
+    let feed = |topic: &str| TABLES.iter().position(|known| *known == topic).and_then(part);
     let zero_date = samples.as_ref().ok().and_then(|(car, position)| zero_date(car, position));
-    let sources = Sources { feed: &feed, results: part(8), first_lap: part(9), zero_date };
+    let sources = Sources { feed: &feed, results: part(9), first_lap: part(10), zero_date };
     Tables::of(&session, &sources).write(&mut sink()).expect("a sink takes everything");
     if let Ok((car, position)) = &samples {
         document(car, position, &numbers(&session, &sources)).for_each(drop);

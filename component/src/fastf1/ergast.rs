@@ -33,14 +33,19 @@ pub struct Classified {
 pub fn results(body: &[u8], list: &str) -> Result<Option<Vec<Classified>>, Unusable> {
     let mut json = Json::default();
     let document = json.read_bytes(body).ok_or_else(|| Unusable::new("no JSON"))?;
-    let races = document.at(&["MRData", "RaceTable", "Races"]).filter(|races| races.is_list());
-    let Some(race) = races.ok_or_else(|| Unusable::new("no Ergast JSON: it has no races"))?.items().next()
+    let Some(race) =
+        races(document).ok_or_else(|| Unusable::new("no Ergast JSON: it has no races"))?.items().next()
     else {
         return Ok(None);
     };
     let results = race.get(list).filter(|results| results.is_list());
     let results = results.ok_or_else(|| Unusable::new(format!("the race has no {list}")))?;
     Ok(Some(results.items().map(classified).collect()))
+}
+
+/// The list of races in any of Jolpica's documents.
+pub fn races<'j, 'a>(document: Value<'j, 'a>) -> Option<Value<'j, 'a>> {
+    document.at(&["MRData", "RaceTable", "Races"]).filter(|races| races.is_list())
 }
 
 fn classified(result: Value) -> Classified {

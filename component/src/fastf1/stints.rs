@@ -74,18 +74,13 @@ impl Tyres {
     }
 
     fn take(&mut self, driver: &str, time: Option<Timedelta>, stints: Value) -> Result<(), Unusable> {
-        // At the start of a session stints may be a list.
-        let of_list = (0..).zip(stints.items()).map(|(number, stint)| (Some(number), stint));
-        let by_number = stints.distinct_entries().map(|(number, stint)| (python::int(number), stint));
-        let is_keyed = stints.is_list() || stints.is_object();
-        if !is_keyed && stints.is_truthy() {
+        if !stints.is_list() && !stints.is_object() && stints.is_truthy() {
             return Err(Unusable::new("the stints are no object"));
         }
-        if stints.distinct_entries().any(|(number, _)| python::int(number).is_none()) {
-            return Err(Unusable::new("a stint has no number"));
-        }
-        for (number, stint) in of_list.chain(by_number) {
-            let Some(number) = number else { continue };
+        let by_number = stints.distinct_entries().map(|(number, stint)| Some((python::int(number)?, stint)));
+        // At the start of a session stints may be a list.
+        let stints: Option<Vec<_>> = (0..).zip(stints.items()).map(Some).chain(by_number).collect();
+        for (number, stint) in stints.ok_or_else(|| Unusable::new("a stint has no number"))? {
             match stint.node() {
                 Node::Object(_) | Node::List(_) => {}
                 // FastF1 looks for the keys in a text as well.

@@ -104,8 +104,8 @@ pub fn other_region(response: &Response, bucket: &Bucket, region: &str) -> Optio
     (!other.is_empty() && other != region && options::region(&other).is_ok()).then_some(other)
 }
 
-/// Seconds by which our clock is ahead of the server's.
-fn skew(response: &Response, now: DateTime<Utc>) -> Option<i64> {
+/// Seconds by which our clock is ahead of the server's, where its response says what time it is.
+pub fn skew(response: &Response, now: DateTime<Utc>) -> Option<i64> {
     let theirs = httpdate::parse_http_date(response.header("date")?).ok()?;
     Some((now - DateTime::<Utc>::from(theirs)).num_seconds())
 }

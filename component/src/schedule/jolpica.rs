@@ -4,14 +4,14 @@ use chrono::{Days, NaiveDateTime};
 
 use super::{Event, Slot, midnight, not_a_schedule};
 use crate::error::Result;
+use crate::fastf1::ergast;
 use crate::fastf1::value::{Json, Value};
 
 /// Reads the events of a season (FastF1's `_get_schedule_from_ergast`): the sessions follow from the format
 /// that the season's weekends had, their days from the day of the race.
 pub fn parse(body: &[u8], season: i32) -> Result<Vec<Event>> {
     let mut json = Json::default();
-    let races = json.read_bytes(body).and_then(|document| document.at(&["MRData", "RaceTable", "Races"]));
-    let races = races.filter(|races| races.is_list());
+    let races = json.read_bytes(body).and_then(ergast::races);
     races
         .ok_or_else(|| not_a_schedule("it is no JSON with a list of Races"))?
         .items()

@@ -9,8 +9,7 @@ use super::Driver;
 /// Sets the first laps' times from Jolpica's `laps/1.json`.
 pub fn add(laps: &mut [Lap], document: &[u8], drivers: &[Driver], warnings: &mut Vec<String>) {
     let mut json = Json::default();
-    let races = json.read_bytes(document).and_then(|document| document.at(&["MRData", "RaceTable", "Races"]));
-    let Some(races) = races.filter(|races| races.is_list()) else {
+    let Some(races) = json.read_bytes(document).and_then(ergast::races) else {
         warnings.push("no times of the first lap: Jolpica's answer holds no races".into());
         return;
     };
