@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use f1_ingest_component::fastf1::tables::{Sources, Tables};
+use f1_ingest_component::fastf1::telemetry::{self, Car, Keep, Position, Reader, Samples};
 use f1_ingest_component::fastf1::timing;
 use f1_ingest_component::schedule::{Name, Session};
 
@@ -33,14 +34,30 @@ fn main() {
         starts: day.and_hms_opt(12, 10, 0).expect("a time"),
         timing: true,
     };
-    let all: usize = feeds.iter().map(|(_, bytes)| bytes.len()).sum();
+    let is_table = |name: &str| !name.contains(".z.");
+    let all: usize = feeds.iter().filter(|(name, _)| is_table(name)).map(|(_, bytes)| bytes.len()).sum();
     report("all tables", all, seconds, || {
         let tables =
             Tables::of(&session, &Sources { feed: &feed, results: None, first_lap: None, zero_date: None });
-        let mut json = Vec::new();
-        tables.write(&mut json).expect("a vector takes everything");
-        drop(black_box(json));
+        drop(black_box(tables.to_json()));
     });
+    if let (Some(car), Some(position)) = (feed("CarData.z"), feed("Position.z")) {
+        report("samples", car.len() + position.len(), seconds, || drop(black_box(samples(car, position))));
+        let (car, position) = samples(car, position);
+        let drivers: Vec<String> = (1..100).map(|number| number.to_string()).collect();
+        let document = || telemetry::document(&car, &position, &drivers).map(|piece| piece.expect("rows"));
+        let size = document().map(|piece| piece.len()).sum();
+        report("telemetry, written", size, seconds, || {
+            black_box(document().count());
+        });
+    }
+}
+
+fn samples(car: &[u8], position: &[u8]) -> (Samples<Car>, Samples<Position>) {
+    let mut read = (Reader::<Car>::new(Keep::Samples), Reader::<Position>::new(Keep::Samples));
+    car.chunks(64 << 10).for_each(|chunk| read.0.push(chunk));
+    position.chunks(64 << 10).for_each(|chunk| read.1.push(chunk));
+    (read.0.finish().expect("samples"), read.1.finish().expect("samples"))
 }
 
 fn feeds(folder: &Path) -> Vec<(String, Vec<u8>)> {

@@ -137,11 +137,8 @@ impl Loaded {
         let feed = |topic: &str| self.feeds.get(topic);
         let tables = Tables::of(&self.session, &Sources { zero_date, ..self.sources(&feed) });
         warnings.extend(tables.warnings.iter().cloned());
-        let mut body = Vec::new();
-        tables
-            .write(&mut body)
-            .map_err(|e| Error::new(Kind::NotJson, format!("the tables cannot be written: {e}")))?;
-        Ok(Document { metadata: self.session.metadata(), warnings: warnings.into(), ..Document::whole(body) })
+        let document = Document::whole(tables.to_json());
+        Ok(Document { metadata: self.session.metadata(), warnings: warnings.into(), ..document })
     }
 
     /// `{"car_data": {number: [...], ...}, "pos_data": {...}}`, row after row. Both are null where FastF1 cannot

@@ -42,8 +42,8 @@ impl Lines {
 }
 
 fn find_line_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let found = bytes.get(from..)?.windows(LINE_END.len()).position(|window| window == LINE_END)?;
-    Some(from + found)
+    let mut ends = memchr::memchr_iter(b'\r', bytes.get(from..)?).map(|found| from + found);
+    ends.find(|end| bytes.get(*end..).is_some_and(|rest| rest.starts_with(LINE_END)))
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Unusable> {

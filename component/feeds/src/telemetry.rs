@@ -1,13 +1,14 @@
 //! Telemetry: FastF1's `session.car_data` and `session.pos_data` from the `CarData.z` and `Position.z` feeds.
 //!
 //! ```text
-//! chunks of a feed → lines → [record] unpacked → [feeds] channels → [samples] kept, packed
+//! chunks of a feed → lines → [record] unpacked → [plain] or any JSON → [feeds] channels → [samples] kept, packed
 //!     both feeds → [zero] date → rows lined up ([align]) → JSON, row by row
 //! ```
 
 mod align;
 mod feeds;
 mod packed;
+mod plain;
 mod record;
 mod samples;
 mod zero;
@@ -78,8 +79,7 @@ fn written(mut rows: impl Iterator<Item = impl Row>) -> impl Iterator<Item = Pie
         {
             json.extend_from_slice(comma);
             comma = b",";
-            // A vector takes everything.
-            let _ = write_row(&mut json, &row);
+            write_row(&mut json, &row);
         }
         (!json.is_empty()).then_some(Ok(json))
     })

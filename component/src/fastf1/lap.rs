@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::table::{Cell, Row};
+use super::table::{Cell, Column, Row, columns};
 use super::text::Text;
 use super::time::{Timedelta, Timestamp};
 
@@ -51,7 +51,7 @@ pub struct Speeds {
 }
 
 impl Row for &Lap {
-    const COLUMNS: &'static [&'static str] = &[
+    const COLUMNS: &'static [Column] = &columns([
         "Time",
         "Driver",
         "DriverNumber",
@@ -83,7 +83,7 @@ impl Row for &Lap {
         "DeletedReason",
         "FastF1Generated",
         "IsAccurate",
-    ];
+    ]);
 
     fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         let [sector1, sector2, sector3] = self.sector_times;

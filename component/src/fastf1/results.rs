@@ -7,7 +7,7 @@ use super::argsort::sort_stable;
 use super::drivers::Driver;
 use super::ergast::Classified;
 use super::python;
-use super::table::{Cell, Row};
+use super::table::{Cell, Column, Row, columns};
 use super::text::Text;
 use super::time::Timedelta;
 use crate::schedule::{Name, Session, Sort};
@@ -275,7 +275,7 @@ fn cast(rows: &mut [ResultRow]) {
 }
 
 impl Row for &ResultRow {
-    const COLUMNS: &'static [&'static str] = &[
+    const COLUMNS: &'static [Column] = &columns([
         "DriverNumber",
         "BroadcastName",
         "Abbreviation",
@@ -298,7 +298,7 @@ impl Row for &ResultRow {
         "Status",
         "Points",
         "Laps",
-    ];
+    ]);
 
     fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         let [q1, q2, q3] = self.q;

@@ -1,7 +1,5 @@
 //! The three tables of a session, from what was fetched to JSON (FastF1's `Session.load` with everything on).
 
-use std::io::{self, Write};
-
 use super::drivers::{self, Driver, Drivers};
 use super::ergast::{self, Classified};
 use super::feed::Unusable;
@@ -76,21 +74,22 @@ impl Tables {
         Tables { laps: loaded.laps, weather: weather.map(|(rows, _)| rows), results: rows, warnings }
     }
 
-    /// Writes `{"laps": ..., "weather": ..., "results": ...}`. Fails where `out` fails.
-    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        out.write_all(b"{\"laps\":")?;
+    /// `{"laps": ..., "weather": ..., "results": ...}`.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = b"{\"laps\":".to_vec();
         match &self.laps {
-            Some(laps) => write_rows(out, laps)?,
-            None => out.write_all(b"null")?,
+            Some(laps) => write_rows(&mut json, laps),
+            None => json.extend_from_slice(b"null"),
         }
-        out.write_all(b",\"weather\":")?;
+        json.extend_from_slice(b",\"weather\":");
         match &self.weather {
-            Some(weather) => write_rows(out, weather)?,
-            None => out.write_all(b"null")?,
+            Some(weather) => write_rows(&mut json, weather),
+            None => json.extend_from_slice(b"null"),
         }
-        out.write_all(b",\"results\":")?;
-        write_rows(out, &self.results)?;
-        out.write_all(b"}")
+        json.extend_from_slice(b",\"results\":");
+        write_rows(&mut json, &self.results);
+        json.push(b'}');
+        json
     }
 }
 

@@ -1,7 +1,7 @@
 //! WeatherData: the weather table (FastF1's `weather_data`).
 
 use super::feed::{self, Content, Count, Unusable};
-use super::table::{Cell, Row};
+use super::table::{Cell, Column, Row, columns};
 use super::time::Timedelta;
 use super::value::{Conversion, Value};
 
@@ -56,8 +56,16 @@ fn or_zero<N: Default>(value: Option<Result<N, Conversion>>) -> Result<N, Unusab
 }
 
 impl Row for &Weather {
-    const COLUMNS: &'static [&'static str] =
-        &["Time", "AirTemp", "Humidity", "Pressure", "Rainfall", "TrackTemp", "WindDirection", "WindSpeed"];
+    const COLUMNS: &'static [Column] = &columns([
+        "Time",
+        "AirTemp",
+        "Humidity",
+        "Pressure",
+        "Rainfall",
+        "TrackTemp",
+        "WindDirection",
+        "WindSpeed",
+    ]);
 
     fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         [

@@ -53,7 +53,7 @@ fn event(meeting: Value, season: i32) -> Result<Option<Event>> {
         .collect();
     let Some(last) = slots.last() else { return Ok(None) };
     let name = meeting.text_of("Name");
-    let testing = name.to_lowercase().contains("test");
+    let testing = name.to_ascii_lowercase().contains("test");
     let date =
         last.utc.map(midnight).ok_or_else(|| not_a_schedule(format!("{name} has no valid StartDate")))?;
     let round = meeting.get("Number").and_then(|number| u32::try_from(number.int().ok()?).ok());

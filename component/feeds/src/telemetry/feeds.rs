@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use crate::table::{Cell, Row};
+use super::plain::Plain;
+use crate::table::{Cell, Column, Row, columns};
 use crate::time::{Timedelta, Timestamp};
 use crate::value::{Node, Value};
 
@@ -34,6 +35,9 @@ pub trait Feed: Sized {
 
     /// Reads one sample of what a moment holds of one car, an object; texts go to `texts`.
     fn channels(entry: Value, texts: &mut Texts) -> Result<Channels, Flaw>;
+
+    /// As [`Feed::channels`], of a record that is plain so far.
+    fn plain_channels(entry: &mut Plain, texts: &mut Texts) -> Option<Channels>;
 
     /// The index of the channel that is a text.
     const STATUS: Option<usize>;
@@ -80,6 +84,18 @@ impl Feed for Car {
         let drs = drs.map_or(Ok(0), Value::int).map_err(|_| Flaw::Value)?;
         Ok([rpm, speed, gear, throttle, brake, drs])
     }
+
+    fn plain_channels(entry: &mut Plain, _: &mut Texts) -> Option<Channels> {
+        let channels = [
+            entry.number(r#"{"Channels":{"0":"#)?,
+            entry.number(r#","2":"#)?,
+            entry.number(r#","3":"#)?,
+            entry.number(r#","4":"#)?,
+            entry.number(r#","5":"#)?,
+            entry.number(r#","45":"#).unwrap_or(0),
+        ];
+        entry.skip("}}").map(|_| channels)
+    }
 }
 
 impl Feed for Position {
@@ -98,6 +114,13 @@ impl Feed for Position {
         };
         Ok([x, y, z, status.map_or(0, |text| texts.number(text)), 0, 0])
     }
+
+    fn plain_channels(entry: &mut Plain, texts: &mut Texts) -> Option<Channels> {
+        let status = entry.skip(r#"{"Status":""#)?.text()?;
+        let status = texts.number(track_status(status.into()));
+        let [x, y, z] = [entry.number(r#","X":"#)?, entry.number(r#","Y":"#)?, entry.number(r#","Z":"#)?];
+        entry.skip("}").map(|_| [x, y, z, status, 0, 0])
+    }
 }
 
 /// Channels as numpy's `astype("int64")` reads them: texts of numbers too, fractions cut.
@@ -115,16 +138,20 @@ fn numbers<const N: usize>(channels: [Option<Value>; N]) -> Result<[i64; N], Fla
 const ON_TRACK: &str = "OnTrack";
 pub const OFF_TRACK: &str = "OffTrack";
 
-/// `Status` as a text. Before 2019 it was a number: 0 was on the track.
+/// `Status` as a text.
 fn status_text<'j>(status: Value<'j, '_>) -> Result<Option<Cow<'j, str>>, Flaw> {
     if matches!(status.node(), Node::List(_) | Node::Object(_)) {
         return Err(Flaw::Value);
     }
-    let Some(text) = status.python_text() else { return Ok(None) };
+    Ok(status.python_text().map(track_status))
+}
+
+/// Before 2019 a number: 0 was on the track.
+fn track_status(text: Cow<str>) -> Cow<str> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(Some(text));
+        return text;
     }
-    Ok(Some(if text.bytes().all(|byte| byte == b'0') { ON_TRACK } else { OFF_TRACK }.into()))
+    if text.bytes().all(|byte| byte == b'0') { ON_TRACK } else { OFF_TRACK }.into()
 }
 
 /// One row of a driver's table. `channels` are None for a sample that the driver lacks.
@@ -145,8 +172,18 @@ impl<F: Feed> Sample<'_, F> {
 }
 
 impl Row for Sample<'_, Car> {
-    const COLUMNS: &'static [&'static str] =
-        &["Date", "RPM", "Speed", "nGear", "Throttle", "Brake", "DRS", "Source", "Time", "SessionTime"];
+    const COLUMNS: &'static [Column] = &columns([
+        "Date",
+        "RPM",
+        "Speed",
+        "nGear",
+        "Throttle",
+        "Brake",
+        "DRS",
+        "Source",
+        "Time",
+        "SessionTime",
+    ]);
 
     fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         let [rpm, speed, gear, throttle, brake, drs] = self.channels.unwrap_or_default();
@@ -167,8 +204,8 @@ impl Row for Sample<'_, Car> {
 }
 
 impl Row for Sample<'_, Position> {
-    const COLUMNS: &'static [&'static str] =
-        &["Date", "Status", "X", "Y", "Z", "Source", "Time", "SessionTime"];
+    const COLUMNS: &'static [Column] =
+        &columns(["Date", "Status", "X", "Y", "Z", "Source", "Time", "SessionTime"]);
 
     fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         let [x, y, z, ..] = self.channels.unwrap_or_default();

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::align::{NO_DATE, outer_merge};
 use super::feeds::{Car, Channels, Feed, Flaw, OFF_TRACK, Position, Sample, Texts};
 use super::packed::Packed;
+use super::plain::{Entry, entries};
 use super::record::Unpacker;
 use super::zero::{Offsets, reference};
 use crate::feed::{Count, Unusable, split_timestamp};
@@ -115,11 +116,26 @@ impl<F: Feed> Samples<F> {
     fn read(&mut self, unpacker: &mut Unpacker, line: &str) {
         let (timestamp, record) = split_timestamp(line);
         self.count.messages += 1;
-        let read = unpacker
-            .unpack(record)
-            .and_then(|json| self.record(Timedelta::parse(timestamp), Json::default().read(json)?));
+        let time = Timedelta::parse(timestamp);
+        let read = unpacker.unpack(record).and_then(|json| match entries::<F>(json, &mut self.texts) {
+            Some(entries) => {
+                self.plain(time, &entries);
+                Some(())
+            }
+            None => self.record(time, Json::default().read(json)?),
+        });
         if read.is_none() {
             self.count.undecodable += 1;
+        }
+    }
+
+    fn plain(&mut self, time: Option<Timedelta>, entries: &[Entry]) {
+        for moment in entries.chunk_by(|_, next| next.at > 0) {
+            let date = date(moment.first().map(|entry| entry.date));
+            for entry in moment {
+                let driver = self.driver(entry.number, entry.at);
+                self.add(driver, date, time, entry.channels);
+            }
         }
     }
 
@@ -127,9 +143,7 @@ impl<F: Feed> Samples<F> {
     fn record(&mut self, time: Option<Timedelta>, record: Value) -> Option<()> {
         let moments = record.get(F::MOMENTS).filter(|moments| moments.is_list())?;
         for moment in moments.items() {
-            let date = moment.get(F::DATE)?.text().and_then(Timestamp::parse);
-            // pandas counts in nanoseconds, and wraps around for dates that it has none for, as year 1.
-            let date = date.map_or(NO_DATE, |date| date.0.wrapping_mul(1000));
+            let date = date(moment.get(F::DATE)?.text());
             let cars = moment.get(F::CARS)?;
             if !cars.is_object() && (!cars.is_list() || cars.is_truthy()) {
                 return None;
@@ -197,7 +211,7 @@ impl<F: Feed> Samples<F> {
     }
 
     fn as_they_came<'a>(&'a self, driver: &'a Driver, zero: Option<Timestamp>) -> Table<'a, F> {
-        let any_status = driver.rows.iter().any(|row| self.status(&row).is_some());
+        let any_status = F::STATUS.is_some() && driver.rows.iter().any(|row| self.status(&row).is_some());
         let unknown = if any_status { "None" } else { "" };
         Box::new(driver.rows.iter().map(move |row| self.sample(self.date(&row), zero, Some(&row), unknown)))
     }
@@ -244,6 +258,11 @@ impl<F: Feed> Samples<F> {
     fn status(&self, [_, channels @ ..]: &Row) -> Option<&str> {
         self.texts.get(*channels.get(F::STATUS?)?)
     }
+}
+
+/// A date in nanoseconds. pandas wraps around for those that it has none for, as year 1.
+fn date(text: Option<&str>) -> i64 {
+    text.and_then(Timestamp::parse).map_or(NO_DATE, |date| date.0.wrapping_mul(1000))
 }
 
 /// Nanoseconds since 1970 rounded to milliseconds, halves to even (pandas' `round("ms")`).

@@ -9,6 +9,7 @@ use super::*;
 use crate::fastf1::feed::Unusable;
 use crate::fastf1::lap::{Lap, Speeds};
 use crate::fastf1::session_status::StatusChange;
+use crate::fastf1::table::write_rows;
 use crate::fastf1::{drivers, ergast};
 
 fn session(name: Name) -> Session {
@@ -52,14 +53,15 @@ fn document(list: &str, results: &[String]) -> Vec<Classified> {
 }
 
 fn column(rows: &[ResultRow], name: &str) -> Vec<String> {
-    let at = <&ResultRow as Row>::COLUMNS.iter().position(|column| *column == name).expect("a column");
-    let cell = |row: &ResultRow| match row.cells().nth(at) {
-        Some(Cell::Text(text)) => text.to_owned(),
-        Some(Cell::Float(number)) => number.to_string(),
-        Some(Cell::Int(number)) => number.to_string(),
-        _ => "null".into(),
+    let mut json = Vec::new();
+    write_rows(&mut json, rows);
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&json).expect("rows are JSON");
+    let text = |cell: &serde_json::Value| match cell {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Number(number) => number.as_f64().expect("a number").to_string(),
+        other => other.to_string(),
     };
-    rows.iter().map(cell).collect()
+    rows.iter().map(|row| text(row.get(name).expect("a column"))).collect()
 }
 
 #[test]
