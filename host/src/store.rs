@@ -1,5 +1,6 @@
 //! The embedded S3: objects as files in a folder, metadata beside them, behind real signatures.
 
+mod completion;
 mod files;
 
 use std::fs::{self, File};

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -12,16 +13,19 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
+use super::completion::{Completion, Seen, part};
+
 /// A folder's objects and uploads.
 pub struct Files {
     files: FileSystem,
     folder: PathBuf,
+    seen: Mutex<Seen>,
 }
 
 impl Files {
     /// s3s-fs clears temporary files away when it opens a folder, so that nobody else may be writing there.
     pub fn open(folder: &Path) -> s3s_fs::Result<Files> {
-        Ok(Files { files: FileSystem::new(folder)?, folder: folder.to_owned() })
+        Ok(Files { files: FileSystem::new(folder)?, folder: folder.to_owned(), seen: Mutex::default() })
     }
 }
 
@@ -47,7 +51,6 @@ macro_rules! pass_on {
 impl S3 for Files {
     pass_on! {
         abort_multipart_upload: AbortMultipartUploadInput -> AbortMultipartUploadOutput,
-        complete_multipart_upload: CompleteMultipartUploadInput -> CompleteMultipartUploadOutput,
         copy_object: CopyObjectInput -> CopyObjectOutput,
         create_bucket: CreateBucketInput -> CreateBucketOutput,
         create_multipart_upload: CreateMultipartUploadInput -> CreateMultipartUploadOutput,
@@ -63,8 +66,42 @@ impl S3 for Files {
         list_objects_v2: ListObjectsV2Input -> ListObjectsV2Output,
         list_parts: ListPartsInput -> ListPartsOutput,
         put_object: PutObjectInput -> PutObjectOutput,
-        upload_part: UploadPartInput -> UploadPartOutput,
         upload_part_copy: UploadPartCopyInput -> UploadPartCopyOutput,
+    }
+
+    async fn upload_part(
+        &self,
+        mut request: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        request.credentials = None;
+        let name = part(&request.input.upload_id, request.input.part_number);
+        let response = self.files.upload_part(request).await?;
+        let e_tag = response.output.e_tag.clone();
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(e_tag.map(|e_tag| (name, e_tag)));
+        Ok(response)
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        mut request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        request.credentials = None;
+        let known = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            Completion::of(&self.folder, &request.input, &mut seen)
+        };
+        let Some(known) = known else { return self.files.complete_multipart_upload(request).await };
+        let CompleteMultipartUploadInput { bucket, key, .. } = request.input;
+        let e_tag = Some(ETag::Strong(known.e_tag.clone()));
+        let joined = tokio::task::spawn_blocking(move || known.join()).await;
+        joined.map_err(io::Error::other).flatten().map_err(|error| s3_error!(error, InternalError))?;
+        let output = CompleteMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            e_tag,
+            ..Default::default()
+        };
+        Ok(S3Response::new(output))
     }
 
     async fn list_multipart_uploads(
