@@ -254,7 +254,12 @@ pub const EMBEDDED_STORE: &str = "store.f1-ingest.internal";
 impl Bucket {
     /// Whether the store is known to honour `If-None-Match`: AWS and our own. Of others it has to be found out.
     pub fn is_conditional(&self) -> bool {
-        self.endpoint.as_ref().is_none_or(|endpoint| endpoint.host() == Some(EMBEDDED_STORE))
+        self.endpoint.is_none() || self.is_embedded()
+    }
+
+    /// Whether the store is in the host's own process.
+    pub fn is_embedded(&self) -> bool {
+        self.endpoint.as_ref().is_some_and(|endpoint| endpoint.host() == Some(EMBEDDED_STORE))
     }
 
     /// The URL of the bucket, without a slash at its end: path-style at an endpoint, virtual-hosted at AWS.

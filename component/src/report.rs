@@ -12,8 +12,8 @@ pub struct Stored {
     pub key: String,
     /// Bytes of the document, before compression.
     pub size: u64,
-    /// Of the document, in lower-case hex.
-    pub sha256: String,
+    /// Of the document, in lower-case hex; None of one that was sent in parts while it was made.
+    pub sha256: Option<String>,
 }
 
 /// One source that was not stored; an empty name is the run itself.

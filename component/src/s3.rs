@@ -82,12 +82,16 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     pub async fn put(&self, source: &str, document: Document<'_>) -> Result<Stored> {
         let Document { body, metadata, sha256: announced, warnings } = document;
         let Bucket { part_size, gzip, .. } = *self.bucket;
-        let mut parts = Parts::new(body, part_size, gzip);
+        let mut parts = Parts::new(body, part_size, gzip, announced.is_some());
         parts.next().await?;
-        let read = parts.is_last().then(|| parts.read_so_far().1);
-        let sha256 = announced.as_deref().or(read.as_deref());
+        let whole = if parts.is_last() { parts.sha256() } else { None };
+        if let (Some(whole), Some(announced)) = (&whole, &announced) {
+            unchanged(source, whole, announced)?;
+        }
+        let sha256 = whole.as_deref().or(announced.as_deref());
         if let Some(sha256) = sha256.filter(|_| self.bucket.if_changed)
-            && let Some(stored) = self.newest(source).await?.filter(|newest| newest.sha256 == sha256)
+            && let Some(stored) =
+                self.newest(source).await?.filter(|newest| newest.sha256.as_deref() == Some(sha256))
         {
             self.client.log.info(&format!("{source} has not changed since {}", stored.key));
             return Ok(stored);
@@ -136,14 +140,14 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             return Ok(Outcome::Taken);
         }
         let mut headers = object.headers(&self.run_id)?;
-        let stored = stored(object, parts)?;
+        let stored = object.stored(parts.size());
         let url = self.url(&object.key)?;
         let body = parts.next().await?;
         if let Some(checksum) = &self.bucket.checksum {
             headers.extend(sign::header(&checksum.header(), &checksum.of(body)).ok());
         }
-        if !object.gzip && !self.bucket.unsigned {
-            headers.extend(sign::header(sign::CONTENT_SHA256, &stored.sha256).ok());
+        if let Some(sha256) = object.sha256.filter(|_| !object.gzip && !self.bucket.unsigned) {
+            headers.extend(sign::header(sign::CONTENT_SHA256, sha256).ok());
         }
         let outcome = self.make(stored, Method::PUT, &url, headers.clone(), body).await?;
         if !matches!(outcome, Outcome::Written(_)) || self.bucket.is_conditional() {
@@ -314,16 +318,13 @@ fn is_object(response: &Response) -> bool {
     [ETAG.as_str(), "x-amz-meta-run-id"].iter().any(|name| response.header(name).is_some())
 }
 
-/// What is to be reported of an object whose document was read to its end.
-///
-/// Fails where it is another document than the source announced.
-fn stored(object: &Object<'_>, parts: &Parts<'_>) -> Result<Stored> {
-    let (size, sha256) = parts.read_so_far();
-    if object.sha256.is_some_and(|announced| announced != sha256) {
-        let message = format!("{}: the document changed while it was read", object.source);
-        return Err(Error::new(Kind::Unavailable(StatusCode::CONFLICT.as_u16()), message));
+/// Fails where a document is another one than its source announced.
+fn unchanged(source: &str, read: &str, announced: &str) -> Result<()> {
+    if read == announced {
+        return Ok(());
     }
-    Ok(Stored { source: object.source.to_owned(), key: object.key.clone(), size, sha256 })
+    let message = format!("{source}: the document changed while it was read");
+    Err(Error::new(Kind::Unavailable(StatusCode::CONFLICT.as_u16()), message))
 }
 
 /// `raw/<YYYY-MM-DD>/<source>/<unix seconds>.json`, the date in UTC.

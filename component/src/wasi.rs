@@ -22,6 +22,8 @@ use wstd::time::Timer;
 /// No byte in either direction for so long is a timeout, as in the script's `timeout=20`.
 const STALLED: Duration = Duration::from_secs(20);
 const CHUNK: usize = 64 << 10;
+/// How much of a body is handed to the runtime at once: few pieces, as the next part is made between any two of them.
+const WRITTEN: usize = 256 << 10;
 
 /// The runtime that this component runs in.
 pub struct Wasi;
@@ -129,7 +131,7 @@ async fn write(body: Option<(OutgoingBody, &[u8])>, progress: &Cell<u32>) -> Res
     let Some((body, bytes)) = body else { return Ok(()) };
     {
         let stream = AsyncOutputStream::new(body.write().map_err(|()| broken("the body cannot be written"))?);
-        for chunk in bytes.chunks(CHUNK) {
+        for chunk in bytes.chunks(WRITTEN) {
             stream.write_all(chunk).await.map_err(|e| broken(&e.to_string()))?;
             progress.set(progress.get() + 1);
         }

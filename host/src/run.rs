@@ -89,7 +89,7 @@ pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job, log: Log) 
 
 /// Runs a job in its sandbox.
 pub fn ingest(runner: &Runner, arguments: Vec<String>, variables: &Variables, job: &Job) -> Result<Outcome> {
-    // One thread is enough for one guest, and quicker to start.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The guest has this thread, what it sends has the other one.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     Ok(runtime.block_on(runner.ingest(arguments, variables, job)))
 }

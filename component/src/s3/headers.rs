@@ -4,6 +4,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::sign;
 use crate::error::{Error, Result};
+use crate::report::Stored;
 
 /// Metadata that the job itself sets; the source's own (`source-url` ...) go before those of the user too.
 pub const OURS: &[&str] = &["source", "ingest_time_utc", "sha256", "job-version", "run-id", "source-url"];
@@ -24,6 +25,12 @@ pub struct Object<'a> {
 }
 
 impl Object<'_> {
+    /// What is to be reported of it when it is there; its document has so many bytes.
+    pub fn stored(&self, size: u64) -> Stored {
+        let sha256 = self.sha256.map(str::to_owned);
+        Stored { source: self.source.to_owned(), key: self.key.clone(), size, sha256 }
+    }
+
     /// The headers of a PutObject or CreateMultipartUpload. `run_id` tells this run's objects from others'.
     ///
     /// Fails where a value fits into no header.

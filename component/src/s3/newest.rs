@@ -17,7 +17,7 @@ use crate::report::Stored;
 use crate::runtime::{Clock, Transport};
 
 impl<R: Transport + Clock> Store<'_, R> {
-    /// The newest object of `source`, where there is one; `sha256` is empty where its metadata have none.
+    /// The newest object of `source`, where there is one.
     ///
     /// Needs s3:ListBucket.
     pub(super) async fn newest(&self, source: &str) -> Result<Option<Stored>> {
@@ -34,7 +34,7 @@ impl<R: Transport + Clock> Store<'_, R> {
             let header = |name: &str| object.header(name).unwrap_or_default();
             return Ok(Some(Stored {
                 source: source.to_owned(),
-                sha256: header("x-amz-meta-sha256").to_owned(),
+                sha256: object.header("x-amz-meta-sha256").map(str::to_owned),
                 size: header("content-length").parse().unwrap_or_default(),
                 key,
             }));

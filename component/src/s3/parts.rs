@@ -1,9 +1,10 @@
-//! A document cut into the parts that it is sent in; about one of them is in memory at a time.
+//! A document cut into the parts that it is sent in: about two are in memory, one that is sent and one that is made.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_lite::future::yield_now;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
@@ -25,38 +26,45 @@ pub struct Parts<'a> {
     /// What is to be sent and was not taken yet.
     buffer: Vec<u8>,
     gzip: Option<GzEncoder<Vec<u8>>>,
-    sha256: Sha256,
+    /// Of the document as it is restored, before compression. None where it is as long to compute it later, if at all.
+    sha256: Option<Sha256>,
     /// Bytes of the document that were read, before compression.
     read: u64,
 }
 
 impl<'a> Parts<'a> {
-    pub fn new(body: Body<'a>, part_size: usize, gzip: bool) -> Self {
+    /// A document that is compressed, or whose hash `is_announced`, is hashed while it is read.
+    pub fn new(body: Body<'a>, part_size: usize, gzip: bool, is_announced: bool) -> Self {
         Parts {
             body,
             ended: false,
             part_size,
             buffer: Vec::new(),
             gzip: gzip.then(|| GzEncoder::new(Vec::new(), LEVEL)),
-            sha256: Sha256::new(),
+            sha256: (gzip || is_announced).then(Sha256::new),
             read: 0,
         }
     }
 
-    /// The next part, read as far as it was not yet; empty at the end of the document.
+    /// The next part, made as far as it was not yet; empty at the end of the document. Lets others go on after each
+    /// piece.
     pub async fn next(&mut self) -> Result<&[u8]> {
         while self.buffer.len() < self.part_size && !self.ended {
             match self.body.next().await {
                 Some(piece) => self.add(&piece?).map_err(not_compressed)?,
                 None => self.end().map_err(not_compressed)?,
             }
+            yield_now().await;
         }
         Ok(&self.buffer[..self.part_size.min(self.buffer.len())])
     }
 
-    /// Makes way for the part after the one that [`Parts::next`] gave.
-    pub fn sent(&mut self) {
-        self.buffer.drain(..self.part_size.min(self.buffer.len()));
+    /// Takes the part that [`Parts::next`] gave, and makes the one after it in the room of one that was `sent`.
+    pub fn take(&mut self, mut sent: Vec<u8>) -> Vec<u8> {
+        sent.clear();
+        sent.extend_from_slice(self.buffer.get(self.part_size..).unwrap_or_default());
+        self.buffer.truncate(self.part_size);
+        std::mem::replace(&mut self.buffer, sent)
     }
 
     /// Whether everything that is left fits into less than a part.
@@ -64,14 +72,24 @@ impl<'a> Parts<'a> {
         self.ended && self.buffer.len() < self.part_size
     }
 
-    /// Bytes of the document that were read so far, and their SHA-256 in lower-case hex. Both are of the document as
-    /// it is restored: before compression.
-    pub fn read_so_far(&self) -> (u64, String) {
-        (self.read, hex(&self.sha256.clone().finalize()))
+    /// Bytes of the document that were read so far, before compression.
+    pub fn size(&self) -> u64 {
+        self.read
+    }
+
+    /// The SHA-256, in lower-case hex, of what was read so far, before compression; None where it was not computed on
+    /// the way and some of it is gone.
+    pub fn sha256(&self) -> Option<String> {
+        match &self.sha256 {
+            Some(sha256) => Some(hex(&sha256.clone().finalize())),
+            None => (self.read == self.buffer.len() as u64).then(|| hex(&Sha256::digest(&self.buffer))),
+        }
     }
 
     fn add(&mut self, piece: &[u8]) -> std::io::Result<()> {
-        self.sha256.update(piece);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(piece);
+        }
         self.read += piece.len() as u64;
         match &mut self.gzip {
             None => append(&mut self.buffer, piece, self.part_size),
@@ -121,20 +139,16 @@ mod tests {
 
     use super::*;
 
-    fn cut(pieces: &[Vec<u8>], part_size: usize, gzip: bool) -> (Vec<Vec<u8>>, u64, String) {
+    fn cut(pieces: &[Vec<u8>], part_size: usize, gzip: bool) -> (Vec<Vec<u8>>, u64, Option<String>) {
         let body = iter(pieces.iter().cloned().map(Ok)).boxed_local();
-        let mut parts = Parts::new(body, part_size, gzip);
+        let mut parts = Parts::new(body, part_size, gzip, true);
         let mut sent = Vec::new();
         pollster::block_on(async {
-            while let part = parts.next().await.unwrap().to_vec()
-                && !part.is_empty()
-            {
-                sent.push(part);
-                parts.sent();
+            while !parts.next().await.unwrap().is_empty() {
+                sent.push(parts.take(b"sent before".to_vec()));
             }
         });
-        let (read, sha256) = parts.read_so_far();
-        (sent, read, sha256)
+        (sent, parts.size(), parts.sha256())
     }
 
     proptest! {
@@ -156,7 +170,7 @@ mod tests {
                     flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut restored).unwrap();
                 }
                 prop_assert_eq!(&restored, &whole);
-                prop_assert_eq!((read, sha256), (whole.len() as u64, hex(&Sha256::digest(&whole))));
+                prop_assert_eq!((read, sha256), (whole.len() as u64, Some(hex(&Sha256::digest(&whole)))));
             }
         }
     }
@@ -164,12 +178,15 @@ mod tests {
     #[test]
     fn a_buffer_holds_hardly_more_than_a_part() {
         let pieces = (0..1000).map(|_| Ok(vec![7; CHUNK]));
-        let mut parts = Parts::new(iter(pieces).boxed_local(), 20 * CHUNK + 1, false);
+        let mut parts = Parts::new(iter(pieces).boxed_local(), 20 * CHUNK + 1, false, false);
+        let mut sent = Vec::new();
         pollster::block_on(async {
+            assert!(parts.sha256().is_some(), "all of nothing");
             while !parts.next().await.unwrap().is_empty() {
-                parts.sent();
+                sent = parts.take(sent.split_off(0));
+                assert!(sent.capacity() <= 23 * CHUNK, "{}", sent.capacity());
             }
         });
-        assert!(parts.buffer.capacity() <= 23 * CHUNK, "{}", parts.buffer.capacity());
+        assert_eq!(parts.sha256(), None);
     }
 }
