@@ -23,6 +23,7 @@ mod sandbox;
 mod schedule;
 mod serve;
 mod service;
+mod source;
 mod store;
 
 use std::path::PathBuf;
@@ -95,9 +96,9 @@ enum Command {
 fn main() -> ExitCode {
     log_to_stderr();
     let outcome = match CommandLine::parse().command {
-        Command::Run { arguments } => run::run(arguments),
+        Command::Run { arguments } => watched(arguments, run::run),
         Command::Check { arguments } => check::check(arguments),
-        Command::Serve { arguments } => serve::serve(arguments),
+        Command::Serve { arguments } => watched(arguments, serve::serve),
         Command::Demo => demo::demo(),
         Command::Store { dir, listen } => store::serve(&dir, &listen),
         Command::Replay { dirs, listen } => replay::serve(&dirs, &listen),
@@ -112,6 +113,11 @@ fn main() -> ExitCode {
             ExitCode::from(outcome::exit_code(&error))
         }
     }
+}
+
+/// Does what a monitor waits to hear of: who reads only its page must learn of a refusal, too.
+fn watched(arguments: Vec<String>, what: fn(Vec<String>) -> anyhow::Result<u8>) -> anyhow::Result<u8> {
+    what(arguments.clone()).inspect_err(|why| observe::refused(&arguments, why))
 }
 
 /// The host's own log: warnings, or what `RUST_LOG` (a level: error, warn, info, debug, trace) asks for.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use f1_ingest_component::error::Error;
-use f1_ingest_component::log::Log;
+use f1_ingest_component::log::{Format, Log};
 use http::request::Builder;
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Full};
@@ -46,16 +46,10 @@ impl Observers {
                 return Err(Error::usage(why).into());
             }
         }
-        let monitor = match &options.ping_url {
-            Some(url) => Some(monitor::parse(url).map_err(|why| Error::usage(format!("--ping-url: {why}")))?),
-            None => variable("F1_PING_URL")
-                .map(|url| monitor::parse(&url).map_err(|why| Error::usage(format!("F1_PING_URL: {why}"))))
-                .transpose()?,
-        };
         Ok(Observers {
             summary: options.summary.clone(),
             metrics: options.metrics_file.clone(),
-            monitor,
+            monitor: monitor_at(options.ping_url.clone())?,
             github_page: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
             traces: trace::Collector::of(variable),
             pool: Pool::default(),
@@ -87,6 +81,30 @@ impl Observers {
             complain(log, "OTEL_EXPORTER_OTLP_ENDPOINT", collector.send(&self.pool, outcome).await);
         }
     }
+}
+
+/// Tells the monitor of a command line that was refused: no run will tell it anything.
+pub fn refused(arguments: &[String], why: &anyhow::Error) {
+    let given = arguments.iter().position(|argument| argument.split('=').next() == Some("--ping-url"));
+    let url = given.and_then(|at| match arguments[at].split_once('=') {
+        Some((_, url)) => Some(url.to_owned()),
+        None => arguments.get(at + 1).cloned(),
+    });
+    let Ok(Some(url)) = monitor_at(url) else { return };
+    let ping = async { monitor::refused(&Pool::default(), &url, why).await };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let log = Log { format: Format::Text, run_id: String::new() };
+    complain(&log, "the monitor", runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(ping)));
+}
+
+/// The monitor that the option names, else the variable.
+fn monitor_at(option: Option<String>) -> Result<Option<Uri>> {
+    let variable = || Some(("F1_PING_URL", variable("F1_PING_URL")?));
+    let named = option.map(|url| ("--ping-url", url)).or_else(variable);
+    let parsed = |(name, url): (_, String)| {
+        monitor::parse(&url).map_err(|why| Error::usage(format!("{name}: {why}")).into())
+    };
+    named.map(parsed).transpose()
 }
 
 fn variable(name: &str) -> Option<String> {

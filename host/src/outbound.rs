@@ -16,8 +16,9 @@ use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::pool::{Incoming, Pool};
-use crate::progress::{Progress, Transfer};
+use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings, Take};
+use crate::source::Sources;
 use crate::store::Store;
 
 /// Where a run's requests may go, and what becomes of them.
@@ -31,6 +32,7 @@ pub struct Outbound {
     pub record: Option<Arc<Recorder>>,
     pub pool: Pool,
     pub progress: Progress,
+    pub sources: Sources,
     pub log: Log,
     /// Hosts that were refused, so that each is said once.
     pub refused: Mutex<HashSet<String>>,
@@ -43,8 +45,21 @@ impl Outbound {
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
+        let is_upstream = !self.s3.as_ref().is_some_and(|s3| covers(s3, request.uri()));
+        let source = self.sources.next(request.uri(), is_upstream);
+        let transfer = self.progress.begin(source, request.method(), request.uri());
+        let request = request.map(|body| transfer.counted(body));
+        let response = self.routed(request, options, is_upstream).await?;
+        Ok(response.map(|body| transfer.counted(body)))
+    }
+
+    async fn routed(
+        &self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+        is_upstream: bool,
+    ) -> Result<Response<WasiBody>, Error> {
         let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?.clone();
-        let mut transfer = self.progress.begin(request.method(), request.uri());
         if let Some(store) = &self.store
             && authority == EMBEDDED_STORE
         {
@@ -54,7 +69,6 @@ impl Outbound {
             self.refuse(request, &authority);
             return Err(Error::HttpRequestDenied);
         }
-        let is_upstream = !self.s3.as_ref().is_some_and(|s3| covers(s3, request.uri()));
         let url = request.uri().to_string();
         if let Some(recordings) = self.replay.as_ref().filter(|_| is_upstream) {
             let answer =
@@ -63,14 +77,10 @@ impl Outbound {
         }
         let is_document = request.method() == http::Method::GET && !request.headers().contains_key("range");
         let response = self.pool.send(request, options).await?;
-        transfer.expect(response.body().size_hint().exact());
-        let take = match self.record.as_ref().filter(|_| is_upstream && is_document) {
-            Some(recorder) => {
-                Some(recorder.start(&url, response.status(), response.headers()).map_err(not_recorded)?)
-            }
-            None => None,
-        };
-        Ok(response.map(|body| Watched { body, take, transfer }.boxed_unsync()))
+        let recorder = self.record.as_ref().filter(|_| is_upstream && is_document);
+        let Some(recorder) = recorder else { return Ok(response.map(BodyExt::boxed_unsync)) };
+        let take = recorder.start(&url, response.status(), response.headers()).map_err(not_recorded)?;
+        Ok(response.map(|body| Recorded { body, take: Some(take) }.boxed_unsync()))
     }
 
     /// Says once per host what was refused, and takes the body off the guest's hands: left alone, an
@@ -113,14 +123,13 @@ fn not_recorded(error: anyhow::Error) -> Error {
     Error::InternalError(Some(format!("{error:#}")))
 }
 
-/// The body of a response on its way to the guest, counted and, where asked for, recorded.
-struct Watched {
+/// The body of a response on its way to the guest, recorded.
+struct Recorded {
     body: Incoming,
     take: Option<Take>,
-    transfer: Transfer,
 }
 
-impl Body for Watched {
+impl Body for Recorded {
     type Data = Bytes;
     type Error = Error;
 
@@ -131,11 +140,10 @@ impl Body for Watched {
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else { return Poll::Pending };
         match &frame {
             Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    self.transfer.add(data.len() as u64);
-                    if let Some(Err(error)) = self.take.as_mut().map(|take| take.write(data)) {
-                        return Poll::Ready(Some(Err(not_recorded(error))));
-                    }
+                if let (Some(take), Some(data)) = (&mut self.take, frame.data_ref())
+                    && let Err(error) = take.write(data)
+                {
+                    return Poll::Ready(Some(Err(not_recorded(error))));
                 }
             }
             Some(Err(_)) => self.take = None,

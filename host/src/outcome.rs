@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Error;
+use chrono::{DateTime, Utc};
 use f1_ingest_component::error::{self, Kind};
 use f1_ingest_component::report::{Failure, Report, Stored};
 use serde_json::{Value, json};
@@ -35,6 +36,16 @@ impl Outcome {
             Ok((code, _)) => *code,
             Err(error) => exit_code(error),
         }
+    }
+
+    /// From when on all upstreams that have had too many requests answer again, where they say so.
+    pub fn comes_back(&self) -> Option<DateTime<Utc>> {
+        let failed = self.report().into_iter().flat_map(|report| &report.failed);
+        let seconds = failed.filter_map(|failure| match failure.error.kind {
+            Kind::RateLimited(until) => until,
+            _ => None,
+        });
+        DateTime::from_timestamp(seconds.max()?.try_into().ok()?, 0)
     }
 
     /// What of the report there is: nothing where the run was ended from outside.

@@ -1,16 +1,21 @@
-//! What is being transferred, on stderr, for people who watch: a line per host with bytes, rate and, where the
+//! What is being transferred, on stderr, for people who watch: a line per source with bytes, rate and, where a
 //! length is known, the time left on a terminal; a line per request elsewhere.
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, Uri};
-use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressStyle};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use indicatif::{DecimalBytes, HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use tokio::io::AsyncWrite;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::options;
 
@@ -22,32 +27,41 @@ pub enum Progress {
     Bars(Bars),
 }
 
-/// A line for each host that was asked.
+/// A line for each source that was worked at.
 #[derive(Clone, Default)]
 pub struct Bars {
     all: MultiProgress,
-    by_host: Arc<Mutex<HashMap<String, ProgressBar>>>,
+    by_source: Arc<Mutex<HashMap<&'static str, ProgressBar>>>,
 }
 
-const LINE: &str = "{spinner} {prefix}  {bytes}  {bytes_per_sec}  {msg}";
-const LINE_WITH_LENGTH: &str =
-    "{spinner} {prefix}  {bytes} of {total_bytes}  {bytes_per_sec}, {eta} left  {msg}";
-
 impl Bars {
-    fn of(&self, host: &str) -> ProgressBar {
-        let mut bars = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+    fn of(&self, source: &'static str) -> ProgressBar {
+        let mut bars = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
-            let bar = self.all.add(ProgressBar::new_spinner().with_prefix(host.to_owned()));
-            bar.set_style(style(LINE));
+            let bar = self.all.add(ProgressBar::new(0).with_prefix(source).with_style(style()));
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         };
-        bars.entry(host.to_owned()).or_insert_with(make).clone()
+        bars.entry(source).or_insert_with(make).clone()
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+/// The length of a line is what its source has moved so far and what is known to come.
+fn style() -> ProgressStyle {
+    let known = |state: &ProgressState, line: &mut dyn std::fmt::Write| {
+        let length = state.len().unwrap_or_default();
+        // Nobody to tell where a line cannot be written.
+        let _ = if length > state.pos() {
+            write!(line, "of {}, {:#} left  ", DecimalBytes(length), HumanDuration(state.eta()))
+        } else {
+            Ok(())
+        };
+    };
+    let template =
+        "{spinner} {prefix:<10}  {decimal_bytes:>9}  {decimal_bytes_per_sec:>11}  {known}{wide_msg}";
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .with_key("known", known)
 }
 
 impl Progress {
@@ -59,19 +73,16 @@ impl Progress {
         }
     }
 
-    /// A request has been sent. The query is not shown: it can be long, and can hold secrets.
-    pub fn begin(&self, method: &Method, url: &Uri) -> Transfer {
+    /// A request of a source's is on its way. The query is not shown: it can be long, and can hold secrets.
+    pub fn begin(&self, source: &'static str, method: &Method, url: &Uri) -> Transfer {
         let (host, path) = (url.host().unwrap_or_default(), url.path());
-        let shown = match self {
-            Progress::Hidden => Shown::Nowhere,
-            Progress::Lines => Shown::AsLine(format!("{method} {host}{path}")),
-            Progress::Bars(bars) => {
-                let bar = bars.of(host);
-                bar.set_message(format!("{method} {path}"));
-                Shown::On(bar)
-            }
+        let label = format!("{method} {host}{path}");
+        let bar = match self {
+            Progress::Hidden => return Transfer(None),
+            Progress::Lines => None,
+            Progress::Bars(bars) => Some(bars.of(source).with_message(label.clone())),
         };
-        Transfer { shown, bytes: 0 }
+        Transfer(Some(Arc::new(Moved { label, bar, bytes: AtomicU64::new(0) })))
     }
 
     /// Lets `say` write on stderr, with the lines out of the way.
@@ -85,54 +96,98 @@ impl Progress {
     /// Takes the lines off the terminal.
     pub fn end(&self) {
         if let Progress::Bars(bars) = self {
-            let bars = bars.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+            let bars = bars.by_source.lock().unwrap_or_else(PoisonError::into_inner);
             bars.values().for_each(ProgressBar::finish_and_clear);
         }
     }
 }
 
-/// One response on its way.
-pub struct Transfer {
-    shown: Shown,
-    bytes: u64,
-}
+/// A request and its response; None where nobody watches.
+pub struct Transfer(Option<Arc<Moved>>);
 
-enum Shown {
-    Nowhere,
-    AsLine(String),
-    On(ProgressBar),
+struct Moved {
+    label: String,
+    /// The line of its source; without one it gets a line of its own when it is done.
+    bar: Option<ProgressBar>,
+    bytes: AtomicU64,
 }
 
 impl Transfer {
-    /// The response's length, where it says one.
-    pub fn expect(&mut self, length: Option<u64>) {
-        if let (Shown::On(bar), Some(length)) = (&self.shown, length) {
-            // What came before from this host stays on its line.
-            bar.set_length(bar.position() + length);
-            bar.set_style(style(LINE_WITH_LENGTH));
+    /// The body of the request or the response, counted as it passes.
+    pub fn counted(&self, body: WasiBody) -> WasiBody {
+        let Some(moved) = self.0.clone() else { return body };
+        let to_come = body.size_hint().exact().unwrap_or_default();
+        if let Some(bar) = &moved.bar {
+            if bar.length() == Some(bar.position()) {
+                // How fast it was before it paused tells nothing.
+                bar.reset_eta();
+            }
+            bar.inc_length(to_come);
+        }
+        Counted { body, moved, to_come }.boxed_unsync()
+    }
+}
+
+impl Drop for Moved {
+    fn drop(&mut self) {
+        let (label, bytes) = (&self.label, DecimalBytes(*self.bytes.get_mut()));
+        match &self.bar {
+            // A reader of stderr that has gone must not end the run.
+            None => drop(writeln!(std::io::stderr(), "{label} {bytes}")),
+            Some(bar) if bar.message() == *label => bar.set_message(""),
+            Some(_) => {}
         }
     }
+}
 
-    pub fn add(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        if let Shown::On(bar) = &self.shown {
+struct Counted {
+    body: WasiBody,
+    moved: Arc<Moved>,
+    /// Bytes that are in the line's length already.
+    to_come: u64,
+}
+
+impl Counted {
+    fn add(&mut self, bytes: u64) {
+        self.moved.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(bar) = &self.moved.bar {
+            let known = bytes.min(self.to_come);
+            self.to_come -= known;
+            bar.inc_length(bytes - known);
             bar.inc(bytes);
         }
     }
 }
 
-impl Drop for Transfer {
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.add(frame.data_ref().map_or(0, |data| data.len() as u64));
+        }
+        polled
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
-        match &self.shown {
-            // A reader of stderr that has gone must not end the run.
-            Shown::AsLine(label) => {
-                drop(writeln!(std::io::stderr(), "{label} {}", DecimalBytes(self.bytes)));
-            }
-            Shown::On(bar) => {
-                bar.unset_length();
-                bar.set_style(style(LINE));
-            }
-            Shown::Nowhere => {}
+        // What was broken off does not come any more.
+        if let Some(bar) = &self.moved.bar {
+            bar.dec_length(self.to_come);
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings};
 use crate::runner::Runner;
+use crate::source::Sources;
 use crate::store::Store;
 
 /// Runs the job that a command line describes and returns its exit code.
@@ -82,6 +83,7 @@ pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job, log: Log) 
         record: host.record.as_deref().map(Recorder::open).transpose()?,
         pool: Pool::default(),
         progress: Progress::new(host.progress),
+        sources: Sources::of(job),
         log,
         refused: Default::default(),
     })

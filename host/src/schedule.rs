@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use croner::Cron;
 use f1_ingest_component::error::Error;
 
@@ -17,6 +17,10 @@ use crate::service::Service;
 /// How long to sleep at most before the wall clock is looked at again: it can be set, and a machine can
 /// have been asleep.
 const NAP: Duration = Duration::from_secs(20);
+
+/// After how long a run that ended "not now" is tried again where nobody says; each further pause is twice as
+/// long.
+const PAUSE: TimeDelta = TimeDelta::minutes(15);
 
 /// When to run, in UTC.
 #[derive(Debug, Clone)]
@@ -76,16 +80,34 @@ pub async fn keep(schedule: Schedule, state: State, mut last: DateTime<Utc>, ser
         }
         until(due).await;
         let began = now();
-        if service.run_in_turn().await.is_none() {
-            return;
+        for attempt in 0.. {
+            let Some(outcome) = service.run_in_turn().await else { return };
+            let said = outcome.comes_back();
+            match again(attempt, said, now()).filter(|_| outcome.exit_code() == 75) {
+                Some(at) if schedule.after(began).is_none_or(|next| at < next) => {
+                    say(&format!("not now; the run is tried again at {}", text(at)));
+                    until(at).await;
+                }
+                _ => break,
+            }
         }
-        // Noted when done: a run that was killed is made up for.
+        // Noted when done: a run that was killed, or was to be tried again, is made up for.
         last = began;
         if let Err(error) = state.write(last) {
             tracing::warn!("{error:#}");
         }
     }
     tracing::warn!("the schedule has ended");
+}
+
+/// When to try a run again that ended "not now": when the upstream said, once; then later each time.
+fn again(attempt: u32, said: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let paused = now.checked_add_signed(PAUSE.checked_mul(1 << attempt.min(16))?)?;
+    Some(match said {
+        Some(said) if attempt == 0 => said,
+        Some(said) => said.max(paused),
+        None => paused,
+    })
 }
 
 async fn until(due: DateTime<Utc>) {
@@ -131,6 +153,18 @@ mod tests {
             let error = wrong.parse::<Schedule>().unwrap_err();
             assert!(error.contains(wrong), "{error}");
         }
+    }
+
+    #[test]
+    fn a_run_that_was_not_now_is_tried_when_the_upstream_said_and_then_later_each_time() {
+        let now = instant("2026-11-24T12:00:00Z");
+        let at = |attempt, said: Option<&str>| again(attempt, said.map(instant), now).map(text).unwrap();
+        assert_eq!(at(0, None), "2026-11-24T12:15:00Z");
+        assert_eq!(at(3, None), "2026-11-24T14:00:00Z");
+        assert_eq!(at(0, Some("2026-11-24T12:00:07Z")), "2026-11-24T12:00:07Z");
+        assert_eq!(at(1, Some("2026-11-24T12:00:07Z")), "2026-11-24T12:30:00Z", "it said so before");
+        assert_eq!(at(1, Some("2026-11-24T13:00:00Z")), "2026-11-24T13:00:00Z");
+        assert!(again(u32::MAX, None, now).is_some_and(|at| at > now));
     }
 
     #[test]

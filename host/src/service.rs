@@ -15,11 +15,11 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot::Receiver;
 
 use crate::metrics::Page;
 use crate::outcome::{Outcome, seconds};
-use crate::run::{environment, prepare};
+use crate::run::{environment, ingest, prepare};
 use crate::runner::Runner;
 
 /// How long a caller may take to send its request's body.
@@ -113,14 +113,15 @@ impl Service {
         }
     }
 
-    /// Begins a run. It goes on to its end whether or not anybody waits for it.
-    fn start(self: &Arc<Self>, turn: Turn, arguments: Vec<String>) -> JoinHandle<Arc<Outcome>> {
+    /// Begins a run. It goes on to its end whether or not anybody waits for it, on a thread of its own: what it
+    /// computes keeps no request waiting.
+    fn start(self: &Arc<Self>, turn: Turn, arguments: Vec<String>) -> Receiver<Arc<Outcome>> {
         let service = self.clone();
-        tokio::spawn(async move {
-            let _turn = turn;
+        let (ended, waiting) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
             service.tally().running_since = Some(SystemTime::now());
             let all = service.arguments.iter().cloned().chain(arguments).collect();
-            let outcome = Arc::new(service.run(all).await);
+            let outcome = Arc::new(service.run(all));
             let mut tally = service.tally();
             tally.running_since = None;
             *tally.runs.entry(outcome.exit_code()).or_default() += 1;
@@ -128,15 +129,19 @@ impl Service {
                 tally.last_success = Some(outcome.started + outcome.took);
             }
             tally.last = Some(outcome.clone());
-            drop(tally);
-            outcome
-        })
+            drop((tally, turn));
+            // The caller may have gone.
+            drop(ended.send(outcome));
+        });
+        waiting
     }
 
     /// The environment is read anew for each run.
-    async fn run(&self, arguments: Vec<String>) -> Outcome {
+    fn run(&self, arguments: Vec<String>) -> Outcome {
         match prepare(&self.runner.host, &arguments, environment()) {
-            Ok((variables, Command::Ingest(job))) => self.runner.ingest(arguments, &variables, &job).await,
+            Ok((variables, Command::Ingest(job))) => {
+                ingest(&self.runner, arguments, &variables, &job).unwrap_or_else(Outcome::not_begun)
+            }
             Ok(_) => Outcome::not_begun(anyhow!("no run was asked for")),
             Err(error) => Outcome::not_begun(error),
         }

@@ -27,6 +27,8 @@ pub enum Reply {
     Silence,
     /// Waits until the test opens the gate, then does the other.
     Held(Gate, Box<Reply>),
+    /// Sends half of a body, and the rest when the test opens the gate.
+    Halfway(Gate, Vec<u8>),
     /// Passes the request on, bytes untouched, and the answer back.
     Forward(SocketAddr),
     /// Passes the request on and closes without giving the answer back.
@@ -149,6 +151,13 @@ fn carry_out(reply: Reply, mut stream: TcpStream, raw: &[u8]) -> Option<()> {
         Reply::Held(gate, reply) => {
             gate.wait();
             return carry_out(*reply, stream, raw);
+        }
+        Reply::Halfway(gate, body) => {
+            let (first, rest) = body.split_at(body.len() / 2);
+            stream.write_all(head(200, &[], body.len()).as_bytes()).ok()?;
+            stream.write_all(first).ok()?;
+            gate.wait();
+            stream.write_all(rest).ok()?;
         }
         Reply::Forward(address) => stream.write_all(&forward(address, raw)?).ok()?,
         Reply::ForwardAndHangup(address) => drop(forward(address, raw)?),

@@ -1,11 +1,14 @@
 //! Who hears of a run besides its caller, and that none of them can make it fail.
 
+use std::io::Read;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use f1_ingest_tests::binary::{Run, command, f1_ingest};
+use f1_ingest_tests::binary::{Run, Running, command, f1_ingest, run};
+use f1_ingest_tests::python::python;
 use f1_ingest_tests::store::Store;
-use f1_ingest_tests::upstream::{Asked, Reply, Upstream};
+use f1_ingest_tests::synthetic::{CATALOGUE, recording};
+use f1_ingest_tests::upstream::{Asked, Gate, Reply, Upstream};
 use serde_json::Value;
 
 const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
@@ -173,20 +176,91 @@ fn the_page_of_a_ci_run_says_what_was_stored_and_what_failed() {
 }
 
 #[test]
-fn progress_shows_on_a_terminal_and_nowhere_else() {
-    let (store, upstream) = (Store::start(), Upstream::start([Reply::json(RESULTS)]));
-    let line = format!("{} run --jolpica-url {}", f1_ingest().display(), upstream.url("/results.json"));
-    // `script` gives the program a terminal.
-    let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-    let Ok(output) = script.envs(store.environment()).output() else {
-        eprintln!("skipped: no `script` here");
-        return;
+fn a_monitor_hears_of_a_command_line_that_is_refused() {
+    let monitor = Upstream::start([Reply::new(200, "OK")]);
+    let url = monitor.url("/ping/a-secret-check");
+    let glued = format!("--ping-url={url}");
+    let variable = [("F1_PING_URL", url.as_str())];
+    for (arguments, variables, why) in [
+        (&["run", "--ping-url", &url][..], &[][..], "--bucket"),
+        (&["run", &glued, "--summary", "/no/such/folder/x"], &[("F1_S3_BUCKET", "my-lake")], "--summary"),
+        (&["run", "--timeout", "soon"], &variable, "--timeout"),
+        (&["serve", "--schedule", "noon"], &variable, "--schedule"),
+    ] {
+        let asked = monitor.asked().len();
+        let run = run(arguments, variables).expect(2);
+        assert!(!run.stderr.contains("a-secret-check"), "{}", run.stderr);
+        let asked = &monitor.asked()[asked..];
+        assert_eq!(paths(asked), ["POST /ping/a-secret-check/fail HTTP/1.1"], "{arguments:?}");
+        let body = String::from_utf8_lossy(&asked[0].body);
+        assert!(
+            body.starts_with("exit code 2: ") && body.contains(why) && body.lines().count() == 1,
+            "{body}"
+        );
+    }
+    run(&["run", "--ping-url", "http://127.0.0.1:9/x"], &[]).expect(2).says(&["the monitor", "did not hear"]);
+}
+
+/// A run whose standard output and error are a terminal.
+fn on_a_terminal(python: &Path, arguments: &[&str]) -> Command {
+    let script = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut command = Command::new(python);
+    command.args(["-c", script]).arg(f1_ingest()).arg("run").args(arguments).stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn on_a_terminal_each_source_has_a_line_and_elsewhere_none() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (_, plan) = CATALOGUE.iter().find(|(_, plan)| plan.telemetry_hz > 0).unwrap();
+    let session = recording::write(plan, folder.path()).unwrap();
+    let (recording, season, round) = (folder.path(), session.season.to_string(), session.round.to_string());
+    let (store, another) = (folder.path().join("store"), folder.path().join("another"));
+    let arguments = |store: &'_ Path| {
+        let options = ["--replay", recording.to_str().unwrap(), "--store", store.to_str().unwrap()];
+        let choice = ["--season", &season, "--round", &round, "--session", &session.name];
+        let documents = ["--include-fastf1", "--include-telemetry", "--include-livetiming"];
+        [&options[..], &choice, &documents].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
+    let all = arguments(&store);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let output = on_a_terminal(&python, &all).output().unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{shown}");
-    assert!(shown.contains("127.0.0.1  ") && shown.contains("B/s  ") && shown.contains("raw/"), "{shown:?}");
+    for source in ["jolpica", "fastf1", "telemetry", "livetiming"] {
+        let line = format!(" {source:<10}  ");
+        let rate =
+            shown.split(&line).skip(1).any(|rest| rest.chars().take(30).collect::<String>().contains("B/s"));
+        assert!(rate, "no line of {source} in {shown:?}");
+        assert!(shown.contains(&format!("/{source}/")), "the key is printed beside: {shown:?}");
+    }
 
-    let elsewhere = ingest(&store, Reply::json(RESULTS), &[], &[]).expect(0);
-    assert!(!elsewhere.stderr.contains("B/s"), "{}", elsewhere.stderr);
+    let all = arguments(&another);
+    let elsewhere = command(&["run"], &[]).args(all).output().map(Run::from).unwrap().expect(0);
+    for shown in ["B/s", "GET", "\u{1b}"] {
+        assert!(!elsewhere.stderr.contains(shown), "{}", elsewhere.stderr);
+    }
+}
+
+#[test]
+fn a_line_tells_how_long_it_takes_where_a_length_is_known() {
+    let Some(python) = python() else { return };
+    let gate = Gate::default();
+    let body = format!(r#"{{"MRData":{{"x":"{}"}}}}"#, "0".repeat(99_981)).into_bytes();
+    let (store, upstream) = (Store::start(), Upstream::start([Reply::Halfway(gate.clone(), body)]));
+    let mut run = on_a_terminal(&python, &["--jolpica-url", &upstream.url("/results.json")]);
+    let mut run = Running(run.envs(store.environment()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut terminal = run.0.stdout.take().unwrap();
+    let (mut shown, mut some) = (Vec::new(), [0; 4096]);
+    let has = |shown: &[u8], text: &str| String::from_utf8_lossy(shown).contains(text);
+    while !(has(&shown, "of 100.00 kB, ") && has(&shown, " left")) {
+        let length = terminal.read(&mut some).unwrap();
+        assert!(length > 0, "no time is told: {:?}", String::from_utf8_lossy(&shown));
+        shown.extend(&some[..length]);
+    }
+    gate.open();
+    terminal.read_to_end(&mut shown).unwrap();
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(run.0.wait().unwrap().success() && shown.contains("/jolpica/"), "{shown:?}");
 }

@@ -183,6 +183,30 @@ fn a_missed_run_of_the_schedule_is_made_up_for_once() {
 }
 
 #[test]
+fn a_scheduled_run_that_was_not_now_is_tried_again_when_the_upstream_said() {
+    // So many refusals are waited for within a run.
+    let busy = (0..5).map(|_| Reply::new(429, "").with("retry-after", "1"));
+    let gate = Gate::default();
+    let held = Reply::Held(gate.clone(), Box::new(Reply::json(RESULTS)));
+    let (upstream, store) = (Upstream::start(busy.chain([held])), Store::start());
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("last-run");
+    std::fs::write(&state, "2024-06-01T00:00:00Z\n").unwrap();
+    let scheduled = ["--schedule", "0 0 1 1 *", "--state", state.to_str().unwrap()];
+    let mut server = Server::ours(&[&SERVE[..], &scheduled].concat(), &environment(&upstream, &store));
+    let mut says = |text: &str| server.says.by_ref().map_while(Result::ok).any(|line| line.contains(text));
+    assert!(says("not now; the run is tried again at"));
+    eventually("the second run", || upstream.asked().len() == 6);
+    let noted = std::fs::read_to_string(&state).unwrap();
+    assert!(noted.starts_with("2024"), "a restart would make up for the run that is still due: {noted}");
+    gate.open();
+    assert!(says("the next run is at"));
+    assert_eq!(store.keys().len(), 1);
+    let noted = std::fs::read_to_string(&state).unwrap();
+    assert!(!noted.starts_with("2024"), "{noted}");
+}
+
+#[test]
 fn the_schedule_runs_what_the_command_line_says() {
     let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
     let every_second = ["--schedule", "* * * * * *", "--user-agent", "from the command line"];

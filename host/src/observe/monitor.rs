@@ -1,14 +1,14 @@
 //! Pings in the manner of healthchecks: `<url>/start`, then `<url>` or `<url>/fail`, with a word on what
 //! became of the run. <https://healthchecks.io/docs/http_api/>
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use http::{Request, Uri};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, exit_code};
 use crate::pool::Pool;
 
 /// The URL of a check, without a slash at its end.
-pub fn parse(text: &str) -> Result<Uri, &'static str> {
+pub fn parse(text: &str) -> std::result::Result<Uri, &'static str> {
     let url: Uri = text.trim_end_matches('/').parse().map_err(|_| "not a URL")?;
     match (url.scheme_str(), url.query()) {
         (Some("http" | "https"), None) => Ok(url),
@@ -23,6 +23,11 @@ pub async fn started(pool: &Pool, url: &Uri) -> Result<()> {
 pub async fn ended(pool: &Pool, url: &Uri, outcome: &Outcome) -> Result<()> {
     let suffix = if outcome.exit_code() == 0 { "" } else { "/fail" };
     ping(pool, url, suffix, words(outcome)).await
+}
+
+/// A run was refused before it began.
+pub async fn refused(pool: &Pool, url: &Uri, why: &Error) -> Result<()> {
+    ping(pool, url, "/fail", format!("exit code {}: {why:#}", exit_code(why))).await
 }
 
 async fn ping(pool: &Pool, url: &Uri, suffix: &str, words: String) -> Result<()> {
