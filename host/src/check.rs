@@ -23,7 +23,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::credentials::{self, Found};
 use crate::native::Native;
-use crate::options::{HostOptions, help, take};
+use crate::options::{HostOptions, Progress, help, take};
 use crate::run::{environment, outbound, prepare};
 
 #[derive(Parser)]
@@ -35,7 +35,9 @@ struct CheckLine {
 
 /// Checks what a command line of `run` needs. Exit code 0: a run will work.
 pub fn check(arguments: Vec<String>) -> Result<u8> {
-    let (CheckLine { host }, arguments) = take::<CheckLine>(arguments)?;
+    let (CheckLine { mut host }, arguments) = take::<CheckLine>(arguments)?;
+    // Its findings are its progress.
+    host.progress = Progress::Never;
     let (variables, command) = prepare(&host, &arguments, environment())?;
     let Command::Ingest(mut job) = command else {
         print!("{}", help::<CheckLine>());
