@@ -53,7 +53,7 @@ impl Pool {
     /// The client for URLs with or without TLS.
     pub fn client(&self, tls: bool) -> Result<&Client, Error> {
         match tls || has_proxy() {
-            true => made(&self.https, || Ok(builder(platform_trust().map_err(internal)?))),
+            true => made(&self.https, || Ok(builder(platform_trust().map_err(no_roots)?))),
             false => made(&self.http, || Ok(builder(no_trust()?))),
         }
     }
@@ -89,6 +89,11 @@ fn has_proxy() -> bool {
 
 fn internal(error: impl std::fmt::Display) -> Error {
     Error::InternalError(Some(error.to_string()))
+}
+
+/// A container can be without certificates.
+fn no_roots(error: rustls::Error) -> Error {
+    internal(format!("{error}; install ca-certificates, or name a file of them in SSL_CERT_FILE"))
 }
 
 fn tls() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {

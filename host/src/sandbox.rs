@@ -154,7 +154,7 @@ impl MockFile {
         std::fs::File::open(&file).map_err(|error| usage(&error))?;
         let name =
             Path::new(path).file_name().filter(|_| file.is_file()).ok_or_else(|| usage(&"not a file"))?;
-        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let folder = tempfile::tempdir().context("--mock-file needs a temporary folder: /tmp, or TMPDIR")?;
         let inside = folder.path().join(name);
         std::fs::hard_link(&file, &inside)
             .or_else(|_| std::fs::copy(&file, &inside).map(drop))
