@@ -50,12 +50,11 @@ impl Bars {
 fn style() -> ProgressStyle {
     let known = |state: &ProgressState, line: &mut dyn std::fmt::Write| {
         let length = state.len().unwrap_or_default();
-        // Nobody to tell where a line cannot be written.
-        let _ = if length > state.pos() {
-            write!(line, "of {}, {:#} left  ", DecimalBytes(length), HumanDuration(state.eta()))
-        } else {
-            Ok(())
-        };
+        if length > state.pos() {
+            let (length, left) = (DecimalBytes(length), HumanDuration(state.eta()));
+            // There is nobody to tell of a line that cannot be written.
+            let _ = write!(line, "of {length}, {left:#} left  ");
+        }
     };
     let template =
         "{spinner} {prefix:<10}  {decimal_bytes:>9}  {decimal_bytes_per_sec:>11}  {known}{wide_msg}";

@@ -82,14 +82,14 @@ pub async fn keep(schedule: Schedule, state: State, mut last: DateTime<Utc>, ser
         let began = now();
         for attempt in 0.. {
             let Some(outcome) = service.run_in_turn().await else { return };
-            let said = outcome.comes_back();
-            match again(attempt, said, now()).filter(|_| outcome.exit_code() == 75) {
-                Some(at) if schedule.after(began).is_none_or(|next| at < next) => {
-                    say(&format!("not now; the run is tried again at {}", text(at)));
-                    until(at).await;
-                }
-                _ => break,
-            }
+            let later = match outcome.exit_code() {
+                75 => again(attempt, outcome.comes_back(), now()),
+                _ => None,
+            };
+            let is_in_time = |at: &DateTime<Utc>| schedule.after(began).is_none_or(|next| *at < next);
+            let Some(at) = later.filter(is_in_time) else { break };
+            say(&format!("not now; the run is tried again at {}", text(at)));
+            until(at).await;
         }
         // Noted when done: a run that was killed, or was to be tried again, is made up for.
         last = began;
