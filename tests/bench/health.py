@@ -141,8 +141,9 @@ with tempfile.TemporaryDirectory() as folder:
     given = [text for name in settings for text in ("--env", name)]
     cases = [("f1-ingest serve", [args.ours, "serve", *local])]
     if args.wasmtime.exists():
-        serve = [args.wasmtime, "serve", "-S", "cli", "--addr", "127.0.0.1:0", *given, component]
-        cases.append(("wasmtime serve", serve))
+        # The allocator that it takes by default is not in what `tests/run` builds.
+        options = ["-S", "cli", "-O", "pooling-allocator=n", "--addr", "127.0.0.1:0"]
+        cases.append(("wasmtime serve", [args.wasmtime, "serve", *options, *given, component]))
     else:
         print(f"there is no {args.wasmtime}: tests/run makes it")
     print(f"{args.concurrent} health checks at once: median, 99 of 100, the slowest of the 100 (median), the slowest of all")
