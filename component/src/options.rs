@@ -273,7 +273,12 @@ impl Bucket {
     /// As [`Bucket::url`], in another region.
     pub fn url_in(&self, region: &str) -> Uri {
         let name = &self.name;
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        // Nobody is sent from one partition to another.
+        let suffix = match self.region.split('-').next() {
+            Some("cn") => "amazonaws.com.cn",
+            Some("eusc") => "amazonaws.eu",
+            _ => "amazonaws.com",
+        };
         let fips = if self.fips { "-fips" } else { "" };
         let dualstack = if self.dualstack { ".dualstack" } else { "" };
         let host = format!("s3{fips}{dualstack}.{region}.{suffix}");

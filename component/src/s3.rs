@@ -292,7 +292,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
 
     /// What a response that is no success means.
     pub fn refused(&self, method: &Method, response: &Response, url: &Uri) -> Failed {
-        let mut failed = refusal::failed(method, response, url, self.bucket, self.client.runtime.now());
+        let mut failed = refusal::failed(method, response, url, &self.region(), self.client.runtime.now());
         // The upload is lost: only the whole document, sent anew, can become an object.
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
         if *method == Method::POST && response.status == StatusCode::CONFLICT {

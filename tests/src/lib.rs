@@ -1,6 +1,7 @@
 //! Shared parts of the tests: the program under test, upstreams that misbehave on request, a real store,
 //! made-up sessions, and what the real FastF1 makes of them.
 
+pub mod aws;
 pub mod binary;
 pub mod compare;
 pub mod golden;

@@ -1,8 +1,9 @@
 //! A real HTTP server on loopback that answers as a test tells it, and remembers what it was asked.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +34,22 @@ pub enum Reply {
     Forward(SocketAddr),
     /// Passes the request on and closes without giving the answer back.
     ForwardAndHangup(SocketAddr),
+    /// Sends these bytes.
+    Raw(Vec<u8>),
+    /// Whatever this makes of the request.
+    By(Judge),
+}
+
+type Judgement = dyn Fn(&Asked) -> Reply + Send + Sync;
+
+/// Decides how a request is answered.
+#[derive(Clone)]
+pub struct Judge(Arc<Judgement>);
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Judge")
+    }
 }
 
 /// Closed, until it is opened.
@@ -64,6 +81,10 @@ impl Reply {
         Reply::CutShort { headers: Vec::new(), body: body.into(), sent }
     }
 
+    pub fn by(judge: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Reply {
+        Reply::By(Judge(Arc::new(judge)))
+    }
+
     pub fn with(mut self, name: &str, value: &str) -> Reply {
         if let Reply::Answer { headers, .. } | Reply::CutShort { headers, .. } = &mut self {
             headers.push((name.into(), value.into()));
@@ -81,9 +102,21 @@ pub struct Asked {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    raw: Vec<u8>,
 }
 
 impl Asked {
+    /// The answer of the server at `address`, which is asked to close its side after it.
+    pub fn forward(&self, address: SocketAddr) -> Option<Vec<u8>> {
+        let mut stream = TcpStream::connect(address).ok()?;
+        let line = self.raw.iter().position(|byte| *byte == b'\n')? + 1;
+        let asked = [&self.raw[..line], b"connection: close\r\n", &self.raw[line..]].concat();
+        stream.write_all(&asked).ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        Some(answer)
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
@@ -125,44 +158,48 @@ impl Upstream {
 }
 
 /// Answers one request and closes: what comes next is a new connection.
-fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, replies: &Mutex<VecDeque<Reply>>) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let (asked, raw) = read(&mut reader)?;
-    log.lock().ok()?.push(asked);
+fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, replies: &Mutex<VecDeque<Reply>>) -> Option<()> {
+    let asked = read(&mut stream)?;
+    log.lock().ok()?.push(asked.clone());
     let reply = {
         let mut replies = replies.lock().ok()?;
         if replies.len() > 1 { replies.pop_front()? } else { replies.front()?.clone() }
     };
-    carry_out(reply, stream, &raw)
+    carry_out(reply, &mut stream, &asked)
 }
 
-fn carry_out(reply: Reply, mut stream: TcpStream, raw: &[u8]) -> Option<()> {
+/// Answers a request.
+pub fn carry_out(reply: Reply, stream: &mut impl Write, asked: &Asked) -> Option<()> {
     match reply {
         Reply::Answer { status, headers, body } => {
             stream.write_all(head(status, &headers, body.len()).as_bytes()).ok()?;
-            stream.write_all(&body).ok()?;
+            stream.write_all(&body).ok()
         }
         Reply::CutShort { headers, body, sent } => {
             stream.write_all(head(200, &headers, body.len()).as_bytes()).ok()?;
-            stream.write_all(&body[..sent]).ok()?;
+            stream.write_all(&body[..sent]).ok()
         }
-        Reply::Hangup => {}
-        Reply::Silence => thread::sleep(Duration::from_secs(3600)),
+        Reply::Hangup => Some(()),
+        Reply::Silence => {
+            thread::sleep(Duration::from_secs(3600));
+            None
+        }
         Reply::Held(gate, reply) => {
             gate.wait();
-            return carry_out(*reply, stream, raw);
+            carry_out(*reply, stream, asked)
         }
         Reply::Halfway(gate, body) => {
             let (first, rest) = body.split_at(body.len() / 2);
             stream.write_all(head(200, &[], body.len()).as_bytes()).ok()?;
             stream.write_all(first).ok()?;
             gate.wait();
-            stream.write_all(rest).ok()?;
+            stream.write_all(rest).ok()
         }
-        Reply::Forward(address) => stream.write_all(&forward(address, raw)?).ok()?,
-        Reply::ForwardAndHangup(address) => drop(forward(address, raw)?),
+        Reply::Forward(address) => stream.write_all(&asked.forward(address)?).ok(),
+        Reply::ForwardAndHangup(address) => asked.forward(address).map(drop),
+        Reply::Raw(answer) => stream.write_all(&answer).ok(),
+        Reply::By(Judge(judge)) => carry_out(judge(asked), stream, asked),
     }
-    stream.shutdown(Shutdown::Both).ok()
 }
 
 fn head(status: u16, headers: &[(String, String)], length: usize) -> String {
@@ -170,7 +207,9 @@ fn head(status: u16, headers: &[(String, String)], length: usize) -> String {
     format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n")
 }
 
-fn read(reader: &mut impl BufRead) -> Option<(Asked, Vec<u8>)> {
+/// Reads one request; what comes after it is lost.
+pub fn read(stream: &mut impl Read) -> Option<Asked> {
+    let mut reader = BufReader::new(stream);
     let mut raw = Vec::new();
     let mut lines = Vec::new();
     loop {
@@ -189,16 +228,5 @@ fn read(reader: &mut impl BufRead) -> Option<(Asked, Vec<u8>)> {
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     raw.extend_from_slice(&body);
-    Some((Asked { at: Instant::now(), line: lines.into_iter().next()?, headers, body }, raw))
-}
-
-/// The answer of the server at `address`, which is asked to close its side after it.
-fn forward(address: SocketAddr, raw: &[u8]) -> Option<Vec<u8>> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    let line = raw.iter().position(|byte| *byte == b'\n')? + 1;
-    let asked = [&raw[..line], b"connection: close\r\n", &raw[line..]].concat();
-    stream.write_all(&asked).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    Some(answer)
+    Some(Asked { at: Instant::now(), line: lines.into_iter().next()?, headers, body, raw })
 }

@@ -47,14 +47,9 @@ struct Body {
     region: String,
 }
 
-/// Makes an error of a response that is neither a success nor a failed precondition.
-pub fn failed(
-    method: &Method,
-    response: &Response,
-    url: &Uri,
-    bucket: &Bucket,
-    now: DateTime<Utc>,
-) -> Failed {
+/// Makes an error of a response that is neither a success nor a failed precondition; `asked` is the region that
+/// the request was signed for.
+pub fn failed(method: &Method, response: &Response, url: &Uri, asked: &str, now: DateTime<Utc>) -> Failed {
     let status = response.status.as_u16();
     let body = parse(&response.body);
     let code = match (body.code.as_str(), status) {
@@ -73,8 +68,8 @@ pub fn failed(
     let mut message =
         format!("{method} {url} was refused: {code} {}(HTTP {status}); {remedy}", sentence(&body.message));
     let region = response.header("x-amz-bucket-region").unwrap_or(&body.region);
-    if !region.is_empty() && region != bucket.region {
-        message.push_str(&format!("; the bucket's region is {region}, not {}", bucket.region));
+    if !region.is_empty() && region != asked {
+        message.push_str(&format!("; the bucket's region is {region}, not {asked}"));
     }
     if kind == Kind::ClockSkew
         && let Some(skew) = skew(response, now)
