@@ -4,7 +4,8 @@
 //! that, and some look when a PUT begins and not when it ends. So at a store that is not AWS a key is looked at
 //! before it is written until the store is known to refuse, which the first small object of a run, sent twice,
 //! finds out; and always after it is written, as two runs can still meet. Who finds another run's object there
-//! takes a later second.
+//! takes a later second. At a store that does not refuse, the last look waits until every run that saw the key
+//! free has written to it: otherwise the first of two could look too early and miss that it was overwritten.
 
 pub mod checksum;
 pub mod headers;
@@ -18,6 +19,7 @@ pub mod xml;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use chrono::DateTime;
 use http::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -38,6 +40,9 @@ const COLLISIONS: u64 = 60;
 
 /// The longest body that is sent a second time to find out about a store, in bytes.
 const LONGEST_PROBE: usize = 1 << 20;
+
+/// What another run may need longer than this one from its look at a key to the end of its writing.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// A bucket, as one run writes to it.
 pub struct Store<'a, R> {
@@ -133,6 +138,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         parts: &mut Parts<'_>,
         warnings: &Warnings,
     ) -> Result<Outcome> {
+        let began = self.client.runtime.uptime();
         // A refusal to say is no reason to stop: the condition of the PUT may hold.
         if self.is_conditional.get() != Some(true)
             && let Ok(Some(_)) = self.head(&object.key).await
@@ -150,15 +156,15 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             headers.extend(sign::header(sign::CONTENT_SHA256, sha256).ok());
         }
         let outcome = self.make(stored, Method::PUT, &url, headers.clone(), body).await?;
-        if !matches!(outcome, Outcome::Written(_)) || self.bucket.is_conditional() {
+        if !matches!(outcome, Outcome::Written(_)) {
             return Ok(outcome);
-        }
-        if self.holds_anothers(&object.key).await {
-            self.client.log.warn(&format!("another run wrote {} in the same moment", object.key));
-            return Ok(Outcome::Taken);
         }
         if self.is_conditional.get().is_none() && body.len() <= LONGEST_PROBE {
             self.probe(&url, headers, body, warnings).await;
+        }
+        if self.holds_anothers(&object.key, began).await {
+            warnings.add(format!("another run wrote {} in the same moment", object.key));
+            return Ok(Outcome::Taken);
         }
         Ok(outcome)
     }
@@ -179,8 +185,16 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         }
     }
 
-    /// Whether the object at `key` is known to be of another run.
-    async fn holds_anothers(&self, key: &str) -> bool {
+    /// Whether the object at `key`, which this run has written, is known to be of another run by now. `began` is
+    /// the uptime at which the key was looked at and was free.
+    async fn holds_anothers(&self, key: &str, began: Duration) -> bool {
+        if self.bucket.is_conditional() {
+            return false;
+        }
+        let runtime = &self.client.runtime;
+        if self.is_conditional.get() != Some(true) {
+            runtime.sleep(runtime.uptime().saturating_sub(began) + SETTLED).await;
+        }
         let Ok(Some(object)) = self.head(key).await else { return false };
         object.header("x-amz-meta-run-id").is_some_and(|run_id| run_id != self.run_id)
     }

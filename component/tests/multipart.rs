@@ -15,12 +15,13 @@ use f1_ingest_component::report::Stored;
 use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
 use f1_ingest_component::s3::Store;
 use futures_util::stream::{StreamExt, iter};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use sha2::{Digest, Sha256};
 
 const NOW: i64 = 1_795_521_600;
 const KEY: &str = "raw/2026-11-24/mock/1795521600.json";
 const PART: usize = 4;
+const RUN_ID: HeaderName = HeaderName::from_static("x-amz-meta-run-id");
 
 /// What goes wrong with a request, once.
 enum Fault {
@@ -28,6 +29,8 @@ enum Fault {
     Answer(u16, &'static str),
     /// Done, but the answer gets lost.
     Lost,
+    /// Done, and another run's object is under [`KEY`] right after it.
+    Overtaken,
 }
 
 #[derive(Default)]
@@ -44,6 +47,8 @@ struct S3 {
     objects: RefCell<BTreeMap<String, (HeaderMap, Vec<u8>)>>,
     uploads: RefCell<BTreeMap<String, Upload>>,
     begun: Cell<usize>,
+    /// Whether `If-None-Match` is ignored.
+    overwrites: bool,
     /// The first request that has this in its line meets the fault.
     faults: RefCell<Vec<(&'static str, Fault)>>,
     asked: RefCell<Vec<String>>,
@@ -74,8 +79,8 @@ impl S3 {
         let key = request.url.path().trim_start_matches("/lake/").to_owned();
         let say = |status, body: &str| (status, HeaderMap::new(), body.to_owned());
         let no_such_upload = say(404, "<Error><Code>NoSuchUpload</Code></Error>");
-        let taken =
-            || request.headers.contains_key("if-none-match") && self.objects.borrow().contains_key(&key);
+        let is_conditional = request.headers.contains_key("if-none-match") && !self.overwrites;
+        let taken = || is_conditional && self.objects.borrow().contains_key(&key);
         let mut uploads = self.uploads.borrow_mut();
         match (request.method.clone(), query.get("uploadId"), query.contains_key("uploads")) {
             (Method::HEAD, ..) => match self.objects.borrow().get(&key) {
@@ -158,6 +163,12 @@ impl Transport for &S3 {
             Some(Fault::Lost) => {
                 self.answer(request);
                 return Err(SendError::Network("the connection was closed".into()));
+            }
+            Some(Fault::Overtaken) => {
+                let answer = self.answer(request);
+                let run_id = HeaderMap::from_iter([(RUN_ID, HeaderValue::from_static("another"))]);
+                self.objects.borrow_mut().insert(KEY.into(), (run_id, b"another's".to_vec()));
+                answer
             }
             None => self.answer(request),
         };
@@ -254,7 +265,8 @@ fn a_document_shorter_than_a_part_is_one_put() {
     let s3 = S3::default();
     let stored = put(&s3, document("abc")).unwrap();
     // The store is not AWS: looked at before, written, tried to overwrite once, looked at after.
-    assert_eq!(*s3.asked.borrow(), ["HEAD KEY", "PUT KEY", "HEAD KEY", "PUT KEY"]);
+    assert_eq!(*s3.asked.borrow(), ["HEAD KEY", "PUT KEY", "PUT KEY", "HEAD KEY"]);
+    assert_eq!(s3.slept.get(), Duration::ZERO, "it refuses: nobody else can write later");
     assert_eq!((stored.key.as_str(), stored.size, stored.sha256), (KEY, 3, Some(hex(b"abc"))));
     assert_eq!(s3.objects.borrow()[KEY].0["x-amz-meta-sha256"], hex(b"abc"));
 }
@@ -270,7 +282,10 @@ fn a_longer_one_is_sent_in_parts_and_appears_at_the_end() {
         "PUT KEY?partNumber=1&uploadId=ours-1",
         "PUT KEY?partNumber=2&uploadId=ours-1",
         "PUT KEY?partNumber=3&uploadId=ours-1",
+        // The store is not AWS.
+        "HEAD KEY",
         "POST KEY?uploadId=ours-1",
+        "HEAD KEY",
     ];
     assert_eq!(*s3.asked.borrow(), asked);
     assert_eq!(only_object(&s3), "abcdefghij");
@@ -379,8 +394,8 @@ fn an_answer_that_got_lost_is_looked_for() {
     let stored = put(&s3, document("abcdefghij")).unwrap();
     assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, "abcdefghij"));
     let asked = s3.asked.borrow();
-    let last: Vec<&str> = asked[asked.len() - 3..].iter().map(String::as_str).collect();
-    assert_eq!(last, ["POST KEY?uploadId=ours-1", "POST KEY?uploadId=ours-1", "HEAD KEY"]);
+    let last: Vec<&str> = asked[asked.len() - 4..].iter().map(String::as_str).collect();
+    assert_eq!(last, ["POST KEY?uploadId=ours-1", "POST KEY?uploadId=ours-1", "HEAD KEY", "HEAD KEY"]);
 }
 
 #[test]
@@ -391,6 +406,45 @@ fn a_key_that_is_lost_at_the_end_is_for_the_next_attempt() {
         assert!(error.kind.is_transient(), "{error}");
         assert_nothing_left(&s3);
         assert_eq!(s3.asked.borrow().iter().filter(|line| line.starts_with("POST KEY?uploadId")).count(), 1);
+    }
+}
+
+#[test]
+fn parts_that_another_run_overtook_are_for_the_next_attempt() {
+    // Seen before the completion, and after it.
+    for (request, completed) in [("partNumber=3", 0), ("json?uploadId", 1)] {
+        let s3 = S3 { overwrites: true, ..S3::default() }.fails(request, Fault::Overtaken);
+        let error = put(&s3, document("abcdefghij")).unwrap_err();
+        assert!(error.kind.is_transient() && error.message.contains("another run"), "{error}");
+        assert_eq!(only_object(&s3), "another's");
+        let asked = s3.asked.borrow();
+        assert_eq!(asked.iter().filter(|line| line.starts_with("POST KEY?uploadId")).count(), completed);
+    }
+}
+
+#[test]
+fn a_store_that_overwrites_is_known_after_one_object_and_its_keys_are_looked_at() {
+    // Another run writes after this one has looked, and is overwritten; or after this one has written.
+    for (overtaken, yields) in [("HEAD", 0), ("PUT", 1)] {
+        let s3 = S3 { overwrites: true, ..S3::default() };
+        let job = job(&[]);
+        let client = Client::new(&s3, &job);
+        let store = Store::new(&client, &job.bucket);
+        let put = |text| {
+            let document = document(text);
+            let warnings = document.warnings.clone();
+            let stored = pollster::block_on(store.put("mock", document)).unwrap();
+            (stored.key, warnings.take())
+        };
+        let (key, warnings) = put("abc");
+        assert_eq!(key, KEY);
+        assert!(warnings[0].contains("ignores If-None-Match"), "{warnings:?}");
+        s3.objects.borrow_mut().clear();
+        s3.faults.borrow_mut().push((overtaken, Fault::Overtaken));
+        let (key, warnings) = put("def");
+        assert_eq!(key, KEY.replace("1600", &format!("160{yields}")));
+        assert_eq!(s3.objects.borrow()[&key].1, b"def");
+        assert_eq!(warnings.len(), yields, "{warnings:?}");
     }
 }
 
@@ -448,7 +502,7 @@ fn a_store_that_does_not_list_uploads_still_stores() {
         let s3 = S3::default().fails("GET ", Fault::Answer(answer.0, answer.1));
         put(&s3, document("abcdefghij")).unwrap();
         assert_eq!(only_object(&s3), "abcdefghij");
-        assert_eq!(s3.slept.get(), Duration::ZERO);
+        assert_eq!(s3.asked.borrow().iter().filter(|line| line.starts_with("GET ")).count(), 1);
     }
 }
 

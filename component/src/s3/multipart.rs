@@ -14,8 +14,9 @@
 //!
 //! **A key that is taken.** A document is sent while it is read and cannot be sent again under another key: the
 //! key is looked at before the upload begins, and of two runs with open uploads of one key the later one takes a
-//! later second. Where a key is lost all the same (412 or 409 at the end), the job's next attempt has the source
-//! make the document again.
+//! later second. Where a key is lost all the same (412 or 409 at the end; or, at a store that is not known to refuse,
+//! another run's object there before or after the completion), the job's next attempt has the source make the
+//! document again.
 //!
 //! **`sha256`** in the metadata is sent ahead of the parts: it is there where the source knew it
 //! ([`Document::sha256`](crate::document::Document)). A reader that compares objects needs to hash one without.
@@ -106,13 +107,17 @@ impl<R: Transport + Clock> Store<'_, R> {
         let url = self.upload_url(upload, "")?;
         let xmlns = "http://s3.amazonaws.com/doc/2006-03-01/";
         let body = format!(r#"<CompleteMultipartUpload xmlns="{xmlns}">{list}</CompleteMultipartUpload>"#);
-        match self.make(stored, Method::POST, &url, HeaderMap::new(), body.as_bytes()).await? {
-            Outcome::Taken => {
-                let message = format!("{} was taken while {url} was under way; try again", object.key);
-                Err(Error::new(Kind::Unavailable(412), message))
-            }
-            written => Ok(written),
+        let began = self.client.runtime.uptime();
+        let is_taken = !self.bucket.is_conditional() && matches!(self.head(&object.key).await, Ok(Some(_)));
+        let outcome = match is_taken {
+            true => Outcome::Taken,
+            false => self.make(stored, Method::POST, &url, HeaderMap::new(), body.as_bytes()).await?,
+        };
+        if matches!(outcome, Outcome::Taken) || self.holds_anothers(&object.key, began).await {
+            let message = format!("another run wrote {} while {url} was under way; try again", object.key);
+            return Err(Error::new(Kind::Unavailable(412), message));
         }
+        Ok(outcome)
     }
 
     /// Gives what the list of parts says of it.
