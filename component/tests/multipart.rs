@@ -445,6 +445,7 @@ fn a_store_that_overwrites_is_known_after_one_object_and_its_keys_are_looked_at(
         assert_eq!(key, KEY.replace("1600", &format!("160{yields}")));
         assert_eq!(s3.objects.borrow()[&key].1, b"def");
         assert_eq!(warnings.len(), yields, "{warnings:?}");
+        assert!(s3.slept.get() >= Duration::from_secs(2), "it is waited for other runs");
     }
 }
 
