@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_credential_types::Credentials;
 use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::client::authority;
@@ -10,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::livetiming::{Livetiming, Token};
 use crate::log;
 use crate::s3::checksum::Checksum;
+use crate::s3::credentials::{Keys, NO_CREDENTIALS};
 use crate::s3::{headers, sign, uri};
 use crate::schedule::{Name, Round, SessionRequest, as_of, season};
 
@@ -161,9 +161,6 @@ pub const OPTIONS: &[Opt] = &[
 pub const SECRET_VARIABLES: &[&str] =
     &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "F1TV_TOKEN"];
 
-const NO_CREDENTIALS: &str = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or --dry-run to store nothing, \
-     --no-sign-request for a store that needs none)";
-
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// All variables that the job reads. A sandbox need not show it any other.
@@ -220,7 +217,7 @@ impl Job {
 
     /// Whether something is to be stored and nobody is there to sign for it.
     pub fn lacks_credentials(&self) -> bool {
-        self.bucket.credentials.is_none() && !self.bucket.unsigned && !self.dry_run
+        matches!(self.bucket.keys, Keys::Nowhere) && !self.bucket.unsigned && !self.dry_run
     }
 }
 
@@ -231,7 +228,7 @@ pub struct Bucket {
     pub region: String,
     /// None is AWS.
     pub endpoint: Option<Uri>,
-    pub credentials: Option<Credentials>,
+    pub keys: Keys,
     /// Requests are not signed, and need no credentials.
     pub unsigned: bool,
     /// Bytes. A document that is not shorter is sent in parts.
@@ -432,7 +429,7 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
             name: values.required("bucket", bucket_name)?,
             region: values.required("region", region)?,
             endpoint: values.parsed("endpoint-url", endpoint)?,
-            credentials: credentials(&values.variable)?,
+            keys: Keys::of(&values.variable)?,
             unsigned: values.switch("no-sign-request"),
             part_size: values.required("part-size", part_size)?,
             gzip: values.parsed("compress", gzip)?.is_some(),
@@ -491,17 +488,6 @@ fn pairs(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
         Some((name.to_owned(), value.to_owned()))
     };
     text.lines().map(|line| pair(line).ok_or(format!("{line:?} is not {PAIR}"))).collect()
-}
-
-fn credentials(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Credentials>> {
-    let (id, secret, token) =
-        (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"), variable("AWS_SESSION_TOKEN"));
-    match (id, secret) {
-        (Some(id), Some(secret)) => Ok(Some(Credentials::new(id, secret, token, None, "environment"))),
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(Error::usage("AWS_SECRET_ACCESS_KEY is set but AWS_ACCESS_KEY_ID is not")),
-        (Some(_), None) => Err(Error::usage("AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not")),
-    }
 }
 
 /// An absolute http or https URL without a user name in it.

@@ -8,6 +8,7 @@
 //! free has written to it: otherwise the first of two could look too early and miss that it was overwritten.
 
 pub mod checksum;
+pub mod credentials;
 pub mod headers;
 pub mod multipart;
 pub mod newest;
@@ -21,6 +22,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
 use chrono::DateTime;
 use http::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode, Uri};
@@ -54,6 +56,8 @@ pub struct Store<'a, R> {
     in_doubt: RefCell<HashMap<String, Stored>>,
     /// Sources whose uploads this run has taken over from earlier ones; see [`multipart`].
     taken_over: RefCell<HashSet<String>>,
+    /// Those that were asked for, and when they expire, in unix seconds.
+    credentials: RefCell<Option<(Credentials, i64)>>,
     /// The bucket's own region, once the store has sent us there.
     region: RefCell<Option<String>>,
     /// Whether the store refuses to overwrite where it is asked not to; None as long as it is not known.
@@ -78,6 +82,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             run_id,
             in_doubt: RefCell::default(),
             taken_over: RefCell::default(),
+            credentials: RefCell::default(),
             region: RefCell::default(),
             is_conditional,
         }
@@ -95,10 +100,8 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         }
         let sha256 = whole.as_deref().or(announced.as_deref());
         if let Some(sha256) = sha256.filter(|_| self.bucket.if_changed)
-            && let Some(stored) =
-                self.newest(source).await?.filter(|newest| newest.sha256.as_deref() == Some(sha256))
+            && let Some(stored) = self.already_stored(source, sha256).await?
         {
-            self.client.log.info(&format!("{source} has not changed since {}", stored.key));
             return Ok(stored);
         }
         let mut seconds = self.client.runtime.now().timestamp();
@@ -122,6 +125,15 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         let message =
             format!("the next {COLLISIONS} seconds of {source} are all taken in {}", self.bucket.name);
         Err(Error::new(Kind::StoreRefused, message))
+    }
+
+    /// The newest object of `source`, where its document has this hash.
+    pub async fn already_stored(&self, source: &str, sha256: &str) -> Result<Option<Stored>> {
+        let newest = self.newest(source).await?.filter(|newest| newest.sha256.as_deref() == Some(sha256));
+        if let Some(stored) = &newest {
+            self.client.log.info(&format!("{source} has not changed since {}", stored.key));
+        }
+        Ok(newest)
     }
 
     /// An object of this run that was sent in an earlier attempt, where it turns out to be stored.
@@ -295,7 +307,8 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         body: Option<&[u8]>,
     ) -> std::result::Result<Response, Failed> {
         let mut request = Request { method: method.clone(), url: url.clone(), headers, body };
-        sign::sign(&mut request, self.bucket, region, self.client.runtime.now())?;
+        let credentials = self.credentials().await?;
+        sign::sign(&mut request, credentials.as_ref(), region, self.client.runtime.now())?;
         self.client.send(&request).await
     }
 

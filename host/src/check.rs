@@ -15,6 +15,7 @@ use f1_ingest_component::livetiming::{FINISHED_SEASON, index_path};
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{Command, Job};
 use f1_ingest_component::runtime::{Clock, Response};
+use f1_ingest_component::s3::credentials::Keys;
 use f1_ingest_component::s3::{Store, refusal};
 use futures_util::future::join_all;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -99,11 +100,11 @@ async fn credentials(findings: &mut Findings, host: &HostOptions, job: &mut Job)
     let what = "credentials";
     if job.lacks_credentials() {
         match credentials::find(host.profile.as_deref(), &job.bucket.region).await {
-            Ok(Found { credentials, place }) => {
+            Ok(Found { credentials, place, .. }) => {
                 let until = credentials.expiry().map(|at| DateTime::<chrono::Utc>::from(at).format("%FT%TZ"));
                 let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
                 findings.fine(what, format!("{} from the {place}{until}", credentials.access_key_id()));
-                job.bucket.credentials = Some(credentials);
+                job.bucket.keys = Keys::Given(credentials);
             }
             Err(error) => {
                 findings.failed(what, format!("{error:#}"));
@@ -112,7 +113,7 @@ async fn credentials(findings: &mut Findings, host: &HostOptions, job: &mut Job)
         }
     } else if job.bucket.unsigned {
         findings.fine(what, "none are needed: --no-sign-request");
-    } else if let Some(credentials) = &job.bucket.credentials {
+    } else if let Keys::Given(credentials) = &job.bucket.keys {
         let place = if host.store.is_some() { "--store" } else { "the environment" };
         findings.fine(what, format!("{} from {place}", credentials.access_key_id()));
     }

@@ -3,22 +3,25 @@
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>
 //!
-//! They are looked for where the job needs them and has none, anew for each run, so that a service never
-//! holds expired ones. The component gets the result and nothing else.
+//! They are looked for where the job needs them and has none, anew for each run. The component gets the result and
+//! nothing else: keys that do not expire as variables; of those that do, an endpoint to ask, again and again, which
+//! answers in this process as a container's does on the network.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{Region, retry::RetryConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -26,8 +29,15 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use chrono::{DateTime, SecondsFormat, Utc};
 use f1_ingest_component::error::{Error, Kind};
 use f1_ingest_component::options::Job;
+use f1_ingest_component::s3::credentials::{CONTAINER_URL, EMBEDDED};
+use futures_util::FutureExt;
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use serde_json::json;
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::options::HostOptions;
 use crate::pool::Pool;
@@ -44,25 +54,85 @@ pub fn drop_for_profile(host: &HostOptions, variables: &mut Variables) {
     }
 }
 
-/// The variables of one run: as they are, or with the credentials that `job` lacks.
-pub async fn complete(host: &HostOptions, variables: &Variables, job: &Job) -> Result<Variables> {
+/// The variables of one run: as they are, or with the credentials that `job` lacks, or where to ask for them.
+pub async fn complete(
+    host: &HostOptions,
+    variables: &Variables,
+    job: &Job,
+) -> Result<(Variables, Option<Endpoint>)> {
     let mut variables = variables.clone();
-    if job.lacks_credentials() {
-        let Found { credentials, .. } = find(host.profile.as_deref(), &job.bucket.region).await?;
-        let mut set = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
-        set(ACCESS_KEY, credentials.access_key_id());
-        set(SECRET, credentials.secret_access_key());
-        if let Some(token) = credentials.session_token() {
-            set(TOKEN, token);
-        }
+    if !job.lacks_credentials() {
+        return Ok((variables, None));
     }
-    Ok(variables)
+    let Found { credentials, place, provider } = find(host.profile.as_deref(), &job.bucket.region).await?;
+    let mut set = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
+    if credentials.expiry().is_some() {
+        set(CONTAINER_URL, &format!("http://{EMBEDDED}/"));
+        let first = Mutex::new(Some(credentials));
+        return Ok((variables, Some(Endpoint { first, place, provider })));
+    }
+    set(ACCESS_KEY, credentials.access_key_id());
+    set(SECRET, credentials.secret_access_key());
+    if let Some(token) = credentials.session_token() {
+        set(TOKEN, token);
+    }
+    Ok((variables, None))
 }
 
-/// Credentials, and which of the places below they are from.
+/// Credentials, which of the places below they are from, and who has newer ones.
 pub struct Found {
     pub credentials: Credentials,
     pub place: &'static str,
+    provider: SharedCredentialsProvider,
+}
+
+/// Answers a guest as a container's endpoint does.
+pub struct Endpoint {
+    /// What was found for the run, for the first who asks.
+    first: Mutex<Option<Credentials>>,
+    place: &'static str,
+    provider: SharedCredentialsProvider,
+}
+
+impl Endpoint {
+    pub async fn answer(&self) -> Result<Response<WasiBody>, HttpError> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let credentials = match first {
+            Some(first) => Ok(first),
+            None => credentials(self.place, &self.provider)
+                .await
+                .and_then(|newer| newer.ok_or_else(|| anyhow!("the {} has none any more", self.place))),
+        };
+        let (status, body) = match credentials {
+            Ok(credentials) => (StatusCode::OK, answer(&credentials)),
+            Err(error) => (StatusCode::BAD_GATEWAY, format!("{error:#}")),
+        };
+        let mut response = Response::new(Full::from(body).map_err(|never| match never {}).boxed_unsync());
+        *response.status_mut() = status;
+        Ok(response)
+    }
+}
+
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+fn answer(credentials: &Credentials) -> String {
+    let instant = |expiry| DateTime::<Utc>::from(expiry).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let answer = json!({
+        "AccessKeyId": credentials.access_key_id(),
+        "SecretAccessKey": credentials.secret_access_key(),
+        "Token": credentials.session_token(),
+        "Expiration": credentials.expiry().map(instant),
+    });
+    answer.to_string()
+}
+
+/// The region that the profile names.
+pub fn region(profile: Option<&str>) -> Option<String> {
+    let mut provider = ProfileFileRegionProvider::builder().configure(&ProviderConfig::empty());
+    if let Some(name) = profile {
+        provider = provider.profile_name(name);
+    }
+    // It reads files, and waits for nothing.
+    Some(provider.build().region().now_or_never()??.to_string())
 }
 
 /// Asks one place after the other. One that is not configured is passed over; one that is and fails ends
@@ -109,10 +179,19 @@ const NONE: &str = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_
      there is a role (AWS_WEB_IDENTITY_TOKEN_FILE, container, instance); --no-sign-request does without";
 
 /// What one place has; None where it is not configured.
-async fn ask(place: &'static str, provider: impl ProvideCredentials) -> Result<Option<Found>> {
+async fn ask(place: &'static str, provider: impl ProvideCredentials + 'static) -> Result<Option<Found>> {
+    let provider = SharedCredentialsProvider::new(provider);
+    let credentials = credentials(place, &provider).await?;
+    Ok(credentials.map(|credentials| Found { credentials, place, provider }))
+}
+
+async fn credentials(
+    place: &'static str,
+    provider: &SharedCredentialsProvider,
+) -> Result<Option<Credentials>> {
     match provider.provide_credentials().await {
         Ok(credentials) => match credentials.expiry().filter(|expiry| *expiry <= SystemTime::now()) {
-            None => Ok(Some(Found { credentials, place })),
+            None => Ok(Some(credentials)),
             Some(_) => {
                 let message = format!("the credentials from the {place} have expired: renew them");
                 Err(Error::new(Kind::Credentials, message).into())
@@ -186,7 +265,7 @@ async fn send(pool: &Pool, request: HttpRequest) -> Result<HttpResponse, Connect
     };
     let response = client.execute(request).await.map_err(failed)?;
     let (parts, body) = http::Response::from(response).into_parts();
-    let body = http_body_util::BodyExt::collect(body).await.map_err(failed)?.to_bytes();
+    let body = body.collect().await.map_err(failed)?.to_bytes();
     let response = http::Response::from_parts(parts, SdkBody::from(body));
     HttpResponse::try_from(response).map_err(|error| user(error.into()))
 }

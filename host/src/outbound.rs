@@ -9,12 +9,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::EMBEDDED_STORE;
+use f1_ingest_component::s3::credentials::EMBEDDED;
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use crate::credentials::Endpoint;
 use crate::pool::{Incoming, Pool};
 use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings, Take};
@@ -28,6 +30,8 @@ pub struct Outbound {
     /// `host[:port]` of the job's S3: never replayed, never recorded.
     pub s3: Option<String>,
     pub store: Option<Store>,
+    /// What answers for [`EMBEDDED`], where the run's credentials expire.
+    pub credentials: Option<Endpoint>,
     pub replay: Option<Recordings>,
     pub record: Option<Arc<Recorder>>,
     pub pool: Pool,
@@ -64,6 +68,11 @@ impl Outbound {
             && authority == EMBEDDED_STORE
         {
             return store.call(request).await;
+        }
+        if let Some(credentials) = &self.credentials
+            && authority == EMBEDDED
+        {
+            return credentials.answer().await;
         }
         if !self.allowed.iter().any(|allowed| covers(allowed, request.uri())) {
             self.refuse(request, &authority);

@@ -38,7 +38,8 @@ pub type Variables = Vec<(String, String)>;
 
 /// What the environment holds of the variables that the job reads.
 pub fn environment() -> Variables {
-    options::variables().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
+    let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    options::variables().filter_map(|name| Some((name.to_owned(), value(name)?))).collect()
 }
 
 /// The variables that the job gets to see, and what they and its arguments ask for.
@@ -56,6 +57,10 @@ pub fn prepare(
         }
         crate::store::into_variables(&mut variables);
     }
+    let named = |(name, _): &(String, String)| ["AWS_REGION", "AWS_DEFAULT_REGION"].contains(&name.as_str());
+    let is_open = host.store.is_none() && !variables.iter().any(named);
+    let region = is_open.then(|| credentials::region(host.profile.as_deref())).flatten();
+    variables.extend(region.iter().map(|region| ("AWS_REGION".to_owned(), region.clone())));
     let pace = "F1_REQUESTS_PER_SECOND";
     if !host.replay.is_empty() && variables.iter().all(|(name, _)| name != pace) {
         // There is no upstream to spare.
@@ -64,6 +69,12 @@ pub fn prepare(
     let variable =
         |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let command = options::read(arguments, variable)?;
+    if let (Command::Ingest(job), Some(region)) = (&command, region)
+        && job.bucket.region == region
+    {
+        let log = Log { format: job.log_format, run_id: String::new() };
+        log.info(&format!("the region is {region}, as the profile says"));
+    }
     Ok((variables, command))
 }
 
@@ -79,6 +90,7 @@ pub fn outbound(host: &HostOptions, variables: &Variables, job: &Job, log: Log) 
         allowed: job.hosts().into_iter().chain(redirected).chain(host.allow.iter().cloned()).collect(),
         s3: Some(s3),
         store: store.transpose()?,
+        credentials: None,
         replay: replay.transpose()?,
         record: host.record.as_deref().map(Recorder::open).transpose()?,
         pool: Pool::default(),

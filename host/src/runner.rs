@@ -66,11 +66,13 @@ impl Runner {
         job: &Job,
         log: &Log,
     ) -> Result<exports::f1::ingest::job::Report> {
-        let variables = &credentials::complete(&self.host, variables, job).await?;
+        let (variables, endpoint) = credentials::complete(&self.host, variables, job).await?;
         let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
-        let outbound = Arc::new(outbound(&self.host, variables, job, log.clone())?);
+        let mut outbound = outbound(&self.host, &variables, job, log.clone())?;
+        outbound.credentials = endpoint;
+        let outbound = Arc::new(outbound);
         let progress = outbound.progress.clone();
-        let mut store = self.sandbox.store(variables, file.as_ref(), outbound)?;
+        let mut store = self.sandbox.store(&variables, file.as_ref(), outbound)?;
         let request = Request { arguments, run_id: Some(log.run_id.clone()) };
         let report = self
             .sandbox

@@ -5,10 +5,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
-use f1_ingest_tests::binary::{Run, Running, command};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use f1_ingest_tests::binary::{Run, Running, command, root};
 use f1_ingest_tests::s3_servers::{Keys, Server};
 use f1_ingest_tests::upstream::{Reply, Upstream};
 use serde_json::json;
@@ -83,6 +85,10 @@ fn profile(name: &str, keys: &Keys) -> String {
 
 /// What a metadata service answers.
 fn answer(keys: &Keys) -> Reply {
+    answer_until(keys, "2099-01-01T00:00:00Z")
+}
+
+fn answer_until(keys: &Keys, expiry: &str) -> Reply {
     let answer = json!({
         "Code": "Success",
         "Type": "AWS-HMAC",
@@ -90,7 +96,7 @@ fn answer(keys: &Keys) -> Reply {
         "SecretAccessKey": keys.secret,
         "Token": keys.token,
         "LastUpdated": "2026-11-24T12:00:00Z",
-        "Expiration": "2099-01-01T00:00:00Z",
+        "Expiration": expiry,
     });
     Reply::json(answer.to_string())
 }
@@ -237,6 +243,100 @@ fn a_container_gives_the_session_of_its_role() {
     let tokens: Vec<_> = asked.iter().map(|asked| asked.header("authorization").unwrap()).collect();
     assert_eq!(tokens, ["Basic from-the-environment", "from-a-file"]);
     assert!(asked.iter().all(|asked| asked.line == "GET /v2/credentials HTTP/1.1"), "{asked:?}");
+}
+
+/// An instant that keys which expire then are not used without asking for newer ones.
+fn in_a_minute() -> String {
+    let now: DateTime<Utc> = SystemTime::now().into();
+    (now + TimeDelta::minutes(1)).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[test]
+fn keys_that_are_about_to_expire_are_asked_for_again_in_the_same_run() {
+    let old = Keys { token: Some("of-a-session-that-is-over".into()), ..keys("session").clone() };
+    let old = answer_until(&old, &in_a_minute());
+    let container = Upstream::start([old, answer(keys("session"))]);
+    // The first keys are refused: what is stored is signed with the second.
+    stores(home(&[]).path(), &[], &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container.url("/"))]);
+    assert_eq!(container.asked().len(), 2);
+}
+
+#[test]
+fn keys_that_cannot_be_renewed_are_used_as_long_as_they_are_good() {
+    let container = [answer_until(keys("session"), &in_a_minute()), Reply::new(403, "{}")];
+    let container = Upstream::start(container);
+    let variables = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*container.url("/"))];
+    let run = run(home(&[]).path(), &[], &variables).expect(0);
+    run.says(&["no credentials from the container role", "are used until they expire"]);
+    assert!(moto().objects().contains_key(run.stdout.trim()));
+}
+
+/// As [`run`], in a runtime that is not ours and has no credentials to give: wasmtime's own command, where it is
+/// installed.
+fn run_elsewhere(home: &Path, variables: &[(&str, &str)]) -> Option<Run> {
+    let wasmtime = root().join("target/wasmtime-cli/bin/wasmtime");
+    if !wasmtime.exists() {
+        eprintln!("skipped: there is no {}; tests/run makes it", wasmtime.display());
+        return None;
+    }
+    let component = home.join("f1-ingest.wasm");
+    f1_ingest_tests::binary::run(&["component", "--output", component.to_str().unwrap()], &[]).expect(0);
+    let upstream = Upstream::start([Reply::json(RESULTS)]);
+    let mut job = Command::new(wasmtime);
+    job.args(["run", "-S", "http", "--dir", home.to_str().unwrap()]);
+    let place = place(home);
+    let place = place.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in place.filter(|(name, _)| *name != "PATH").chain(variables.iter().copied()) {
+        job.arg("--env").arg(format!("{name}={value}"));
+    }
+    job.arg(component).args(["--retries", "1", "--jolpica-url", &upstream.url("/")]);
+    Some(job.output().unwrap().into())
+}
+
+#[test]
+fn a_runtime_that_is_not_ours_asks_the_container_through_the_component() {
+    let home = home(&[("token", "from-a-file")]);
+    let file = home.path().join(".aws/token");
+    let container =
+        Upstream::start([answer_until(keys("stranger"), &in_a_minute()), answer(keys("session"))]);
+    let url = container.url("/v1/credentials");
+    let variables = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str()),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap()),
+    ];
+    let Some(run) = run_elsewhere(home.path(), &variables) else { return };
+    let run = run.expect(0);
+    assert!(moto().objects().contains_key(run.stdout.trim()), "{run:?}");
+    let tokens: Vec<_> =
+        container.asked().iter().map(|asked| asked.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(tokens, [Some("from-a-file".to_owned()), Some("from-a-file".to_owned())]);
+}
+
+#[test]
+fn the_region_is_the_profiles_where_nothing_else_names_one() {
+    let config = "[default]\nregion = eu-west-3\n[profile lake]\nregion = eu-north-1\n";
+    let home = home(&[
+        ("config", config),
+        ("credentials", &(profile("default", keys("writer")) + &profile("lake", keys("writer")))),
+    ]);
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+    let table: [Case; 5] = [
+        (&[], &[], "eu-west-3"),
+        (&["--profile", "lake"], &[], "eu-north-1"),
+        (&[], &[("AWS_PROFILE", "lake")], "eu-north-1"),
+        (&[], &[("AWS_DEFAULT_REGION", "us-west-1")], "us-west-1"),
+        (&["--region", "us-west-2"], &[], "us-west-2"),
+    ];
+    for (arguments, variables, region) in table {
+        let store = Upstream::start([Reply::new(200, "")]);
+        let url = store.url("");
+        let all = [&["--endpoint-url", &url], arguments].concat();
+        let run = run(home.path(), &all, &[&[("AWS_REGION", "")], variables].concat()).expect(0);
+        let signature = store.asked()[0].header("authorization").unwrap().to_owned();
+        assert!(signature.contains(&format!("/{region}/s3/aws4_request")), "{region}: {signature}");
+        let said = run.stderr.contains(&format!("the region is {region}, as the profile says"));
+        assert_eq!(said, region.starts_with("eu-"), "{}", run.stderr);
+    }
 }
 
 #[test]

@@ -13,7 +13,6 @@ use chrono::{DateTime, Utc};
 use http::{HeaderName, HeaderValue};
 
 use crate::error::{Error, Kind, Result};
-use crate::options::Bucket;
 use crate::runtime::Request;
 
 /// The settings that S3 wants and other AWS services do not.
@@ -35,13 +34,14 @@ pub struct Signer<'a> {
     pub service: &'a str,
 }
 
-/// Adds the signature that a request to `bucket` in `region` needs, if any, and the headers that go with it.
-pub fn sign(request: &mut Request<'_>, bucket: &Bucket, region: &str, now: DateTime<Utc>) -> Result<()> {
-    if bucket.unsigned {
-        return Ok(());
-    }
-    let missing = || Error::usage(format!("{} cannot be signed: there are no credentials", request.url));
-    let credentials = bucket.credentials.as_ref().ok_or_else(missing)?;
+/// Adds the signature of a request to S3 in `region`, and the headers that go with it. Nobody's: none.
+pub fn sign(
+    request: &mut Request<'_>,
+    credentials: Option<&Credentials>,
+    region: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some(credentials) = credentials else { return Ok(()) };
     let signer = Signer { credentials, region, service: "s3" };
     sign_with(request, &signer, settings(), now)
 }
