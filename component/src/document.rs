@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_util::future::ready;
-use futures_util::stream::{LocalBoxStream, StreamExt, TryStreamExt, once};
+use futures_util::stream::{LocalBoxStream, StreamExt, once};
+use sha2::{Digest, Sha256};
 
 use crate::error::Result;
+use crate::s3::parts::hex;
 
 /// The bytes of a document in order, in pieces of any size. A piece is made when it is asked for, so that
 /// a document need never be in memory as a whole; an error ends it, and nothing of it is stored.
@@ -33,9 +35,15 @@ impl<'a> Document<'a> {
         Document { body, metadata: Vec::new(), sha256: None, warnings: Warnings::default() }
     }
 
-    /// Reads the document to its end: bytes of its body.
-    pub async fn size(self) -> Result<u64> {
-        self.body.try_fold(0, async |size, piece| Ok(size + piece.len() as u64)).await
+    /// Reads the document to its end: bytes of its body, and their SHA-256 in lower-case hex.
+    pub async fn read(mut self) -> Result<(u64, String)> {
+        let (mut size, mut sha256) = (0, Sha256::new());
+        while let Some(piece) = self.body.next().await {
+            let piece = piece?;
+            size += piece.len() as u64;
+            sha256.update(&piece);
+        }
+        Ok((size, hex(&sha256.finalize())))
     }
 }
 

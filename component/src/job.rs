@@ -35,6 +35,11 @@ impl Source {
             Source::Livetiming => "livetiming",
         }
     }
+
+    /// Whether the document is made while it is read, and can be made again.
+    fn is_streamed(self) -> bool {
+        matches!(self, Source::Telemetry | Source::Livetiming)
+    }
 }
 
 /// Runs `job` and says what became of it. Each key is printed on stdout as soon as it is stored.
@@ -117,29 +122,46 @@ async fn fetch_and_store<R: Transport + Clock>(
     warnings: &mut Vec<String>,
 ) -> Result<Option<Stored>> {
     let name = source.name();
-    let stored = match store.stored_earlier(name).await? {
-        Some(stored) => stored,
-        None => {
-            let document = fetch(source, job, shared, client).await?;
-            // A streamed document knows what it lacks when it was read.
-            let lacks = document.warnings.clone();
-            let outcome = match job.dry_run {
-                true => document.size().await.map(|size| {
+    let mut hash = None;
+    let mut stored = store.stored_earlier(name).await?;
+    while stored.is_none() {
+        let document = fetch(source, job, shared, client).await?;
+        // A streamed document knows what it lacks when it was read.
+        let lacks = document.warnings.clone();
+        // The hash is metadata, which go ahead of a long document: it is read for that first.
+        let for_its_hash = job.bucket.if_changed && source.is_streamed() && hash.is_none();
+        let outcome = match job.dry_run || for_its_hash {
+            true => match document.read().await {
+                Ok((size, _)) if job.dry_run => {
                     let bucket = &job.bucket.name;
                     let would = format!("{name}: would store {size} bytes in {bucket}; this is a dry run");
                     client.log.info(&would);
-                    None
-                }),
-                false => store.put(name, document).await.map(Some),
-            };
-            for warning in lacks.take() {
-                client.log.warn(&format!("{name}: {warning}"));
-                warnings.push(format!("{name}: {warning}"));
+                    Ok(None)
+                }
+                Ok((_, sha256)) => match store.already_stored(name, &sha256).await {
+                    Ok(None) => {
+                        hash = Some(sha256);
+                        continue;
+                    }
+                    outcome => outcome,
+                },
+                Err(error) => Err(error),
+            },
+            false => {
+                let sha256 = document.sha256.or(hash.take());
+                store.put(name, Document { sha256, ..document }).await.map(Some)
             }
-            let Some(stored) = outcome? else { return Ok(None) };
-            stored
+        };
+        for warning in lacks.take() {
+            client.log.warn(&format!("{name}: {warning}"));
+            warnings.push(format!("{name}: {warning}"));
         }
-    };
+        stored = outcome?;
+        if job.dry_run {
+            return Ok(None);
+        }
+    }
+    let Some(stored) = stored else { return Ok(None) };
     if let Err(error) = writeln!(std::io::stdout(), "{}", stored.key) {
         client.log.warn(&format!("{name}: the key cannot be printed: {error}"));
     }
