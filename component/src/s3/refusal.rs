@@ -18,11 +18,19 @@ const CODES: &[(&str, Kind, bool, &str)] = &[
     ("SignatureDoesNotMatch", Kind::Credentials, false, "check AWS_SECRET_ACCESS_KEY and AWS_ACCESS_KEY_ID"),
     ("ExpiredToken", Kind::Credentials, false, "the session is over: get new credentials"),
     ("InvalidToken", Kind::Credentials, false, "check AWS_SESSION_TOKEN"),
+    // What Ceph says of a token that it cannot read.
+    (
+        "InvalidArgument",
+        Kind::StoreRefused,
+        false,
+        "check --sse, --storage-class, --acl and AWS_SESSION_TOKEN",
+    ),
     (
         "AccessDenied",
         Kind::Credentials,
         false,
-        "the credentials lack a right on this bucket (s3:PutObject, s3:GetObject)",
+        "the credentials lack a right on this bucket (s3:PutObject, s3:GetObject); Ceph with STS says so too \
+         where AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN is wrong",
     ),
     ("AllAccessDisabled", Kind::Credentials, false, "the account or bucket is disabled"),
     ("AuthorizationHeaderMalformed", Kind::Credentials, false, "check --region"),
