@@ -1,12 +1,12 @@
-//! S3 servers in processes of their own: two that nobody here wrote (`tests/s3/`), and ours.
+//! S3 servers in processes of their own: three that nobody here wrote (`tests/s3/`), and ours.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::binary::{Running, root};
+use crate::binary::root;
 use crate::python::python;
 use crate::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store};
 
@@ -49,11 +49,26 @@ pub struct Server {
 }
 
 enum Process {
-    Python { _running: Running },
+    Python { _script: Script },
     Ours { _store: Store },
 }
 
+/// Runs until its stdin is closed, and then clears away what it started and wrote.
+struct Script(Child);
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // Closes it.
+        let _ = self.0.wait();
+    }
+}
+
 impl Server {
+    /// All of them, None for what cannot be had here. Without Python nothing reads what ours stored.
+    pub fn all() -> [Option<Server>; 4] {
+        [Server::swift(), Server::moto(), Server::radosgw(), python().map(|_| Server::embedded())]
+    }
+
     /// OpenStack Swift with its s3api.
     pub fn swift() -> Option<Server> {
         Server::python("run_swift.py")
@@ -62,6 +77,16 @@ impl Server {
     /// moto, with its checks of signatures and permissions switched on.
     pub fn moto() -> Option<Server> {
         Server::python("run_moto.py")
+    }
+
+    /// Ceph's radosgw, where `tests/run` could unpack it.
+    pub fn radosgw() -> Option<Server> {
+        let programs = root().join("target/radosgw");
+        if !programs.exists() {
+            eprintln!("skipped: there is no {}; tests/run makes it of Debian's packages", programs.display());
+            return None;
+        }
+        Server::python("run_radosgw.py")
     }
 
     /// `f1-ingest store`.
@@ -86,11 +111,11 @@ impl Server {
             .spawn()
             .expect("Python starts");
         let stdout = process.stdout.take().expect("stdout is piped");
-        let running = Running(process);
+        let process = Script(process);
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the server writes text");
         let offer = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{script} says {line:?}: {e}"));
-        Some(Server { offer, _process: Process::Python { _running: running } })
+        Some(Server { offer, _process: Process::Python { _script: process } })
     }
 
     /// The environment of a run that writes here as `user`, where the server has such a user.

@@ -57,11 +57,12 @@ const CASES: &[Case] = &[
 
 #[test]
 fn the_job_works_with_every_server() {
-    let (Some(swift), Some(moto)) = (Server::swift(), Server::moto()) else { return };
-    let servers = [swift, moto, Server::embedded()];
-    let servers = servers.map(|server| Visit { server, printed: Mutex::default() });
+    let servers = Server::all();
+    let is_complete = servers.iter().all(Option::is_some);
+    let visit = |server| Visit { server, printed: Mutex::default() };
+    let servers: Vec<Visit> = servers.into_iter().flatten().map(visit).collect();
     let mut table = String::from(
-        "# S3 servers\n\nWhat `tests/tests/s3_matrix.rs` saw when it last ran; it writes this file. \
+        "# S3 servers\n\nWhat `tests/tests/s3_matrix.rs` saw when it last ran with all of them; it writes this file. \
          A dash: the server does not have it.\n\n|",
     );
     for server in &servers {
@@ -76,7 +77,9 @@ fn the_job_works_with_every_server() {
         }
         table.push_str(" |\n");
     }
-    std::fs::write(root().join("tests/s3-matrix.md"), table).unwrap();
+    if is_complete {
+        std::fs::write(root().join("tests/s3-matrix.md"), table).unwrap();
+    }
     for server in &servers {
         let mut printed = server.printed.lock().unwrap().clone();
         printed.sort();
@@ -147,10 +150,13 @@ fn metadata(server: &Visit) -> Option<String> {
     assert_eq!(key, format!("raw/{date}/jolpica/{seconds}.json"));
     let sha256: String = Sha256::digest(RESULTS).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(object.content_type, "application/json");
-    for (name, value) in [("source", "jolpica"), ("ingest_time_utc", seconds), ("sha256", &sha256)] {
+    // Ceph before 17: https://tracker.ceph.com/issues/48716
+    let is_renamed = server.offer.name.starts_with("Ceph 16");
+    let time = if is_renamed { "ingest-time-utc" } else { "ingest_time_utc" };
+    for (name, value) in [("source", "jolpica"), (time, seconds), ("sha256", &sha256)] {
         assert_eq!(object.metadata.get(name).map(String::as_str), Some(value), "{name}");
     }
-    yes()
+    if is_renamed { Some("yes, `_` in a name is `-`".into()) } else { yes() }
 }
 
 fn conditional(server: &Visit) -> Option<String> {
@@ -244,7 +250,7 @@ fn wrong_secret(server: &Visit) -> Option<String> {
 }
 
 fn wrong_region(server: &Visit) -> Option<String> {
-    if server.offer.name.starts_with("moto") {
+    if ["moto", "Ceph"].iter().any(|name| server.offer.name.starts_with(name)) {
         // Takes any.
         return None;
     }
