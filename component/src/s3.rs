@@ -60,7 +60,8 @@ pub struct Store<'a, R> {
     credentials: RefCell<Option<(Credentials, i64)>>,
     /// The bucket's own region, once the store has sent us there.
     region: RefCell<Option<String>>,
-    /// Whether the store refuses to overwrite where it is asked not to; None as long as it is not known.
+    /// Whether the store refuses to overwrite where it is asked not to, between runs at once too; None as long as it
+    /// is not known.
     is_conditional: Cell<Option<bool>>,
 }
 
@@ -186,8 +187,10 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         let Ok(response) = self.send(&Method::PUT, url, headers, Some(body)).await else { return };
         let is_refused = response.status == StatusCode::PRECONDITION_FAILED;
+        // Swift looks when a PUT begins: one that takes longer overwrites what came meanwhile.
+        let is_early = response.header("x-openstack-request-id").is_some();
         if is_refused || response.status.is_success() {
-            self.is_conditional.set(Some(is_refused));
+            self.is_conditional.set(Some(is_refused && !is_early));
         }
         if response.status.is_success() {
             warnings.add(format!(
