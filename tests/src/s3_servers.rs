@@ -131,15 +131,26 @@ impl Server {
 
     /// All objects in the bucket, read by boto3.
     pub fn objects(&self) -> BTreeMap<String, Object> {
+        let output = self.boto3("read_all.py", &[BUCKET]);
+        serde_json::from_slice(&output).expect("read_all.py prints JSON")
+    }
+
+    /// Another's object, written by boto3.
+    pub fn put(&self, key: &str, body: &str) {
+        self.boto3("put.py", &[BUCKET, key, body]);
+    }
+
+    /// What a script of `tests/s3/` prints.
+    fn boto3(&self, script: &str, arguments: &[&str]) -> Vec<u8> {
         let output = Command::new(python().expect("Python was there when the server started"))
-            .arg(root().join("tests/s3/read_all.py"))
-            .arg(BUCKET)
+            .arg(root().join("tests/s3").join(script))
+            .args(arguments)
             .envs(self.environment("writer").expect("every server has a writer"))
             .env("AWS_DEFAULT_REGION", &self.offer.region)
             .output()
             .expect("Python starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("read_all.py prints JSON")
+        output.stdout
     }
 }
 
