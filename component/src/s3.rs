@@ -239,10 +239,16 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
                 }
             };
             let is_made = response.status.is_success() && !refusal::is_error(&response);
-            // An upload that was completed is gone, so completing it once more is a 404.
+            // An earlier one, or this one doubled on its way, may have made it. An upload that was completed is gone.
             let may_be_made =
                 matches!(response.status, StatusCode::PRECONDITION_FAILED | StatusCode::NOT_FOUND);
-            if is_made || may_be_made && doubted() && self.holds_ours(&stored.key).await? {
+            let is_ours = may_be_made
+                && match self.holds_ours(&stored.key).await {
+                    // Credentials that cannot look: nothing says that it is ours.
+                    Err(Failed { again: Again::Never, .. }) if !doubted() => false,
+                    answer => answer?,
+                };
+            if is_made || is_ours {
                 in_doubt(false);
                 return Ok(Outcome::Written(stored.clone()));
             }

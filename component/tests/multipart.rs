@@ -31,6 +31,8 @@ enum Fault {
     Lost,
     /// Done, and another run's object is under [`KEY`] right after it.
     Overtaken,
+    /// Done twice, and the second answer comes.
+    Twice,
 }
 
 #[derive(Default)]
@@ -170,6 +172,10 @@ impl Transport for &S3 {
                 let run_id = HeaderMap::from_iter([(RUN_ID, HeaderValue::from_static("another"))]);
                 self.objects.borrow_mut().insert(KEY.into(), (run_id, b"another's".to_vec()));
                 answer
+            }
+            Some(Fault::Twice) => {
+                self.answer(request);
+                self.answer(request)
             }
             None => self.answer(request),
         };
@@ -400,6 +406,24 @@ fn an_answer_that_got_lost_is_looked_for() {
     let asked = s3.asked.borrow();
     let last: Vec<&str> = asked[asked.len() - 4..].iter().map(String::as_str).collect();
     assert_eq!(last, ["POST KEY?uploadId=ours-1", "POST KEY?uploadId=ours-1", "HEAD KEY", "HEAD KEY"]);
+}
+
+#[test]
+fn a_request_that_arrives_twice_makes_one_object() {
+    for (request, text) in [("PUT raw", "abc"), ("json?uploadId", "abcdefghij")] {
+        let s3 = S3::default().fails(request, Fault::Twice);
+        let stored = put(&s3, document(text)).unwrap();
+        assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, text));
+        assert_eq!(s3.slept.get(), Duration::ZERO);
+    }
+}
+
+#[test]
+fn a_taken_key_that_may_not_be_looked_at_gives_way_to_the_next() {
+    let s3 = S3::default().fails("PUT raw", Fault::Answer(412, ""));
+    let forbidden = || ("HEAD raw", Fault::Answer(403, ""));
+    s3.faults.borrow_mut().extend([forbidden(), forbidden()]);
+    assert_eq!(put(&s3, document("abc")).unwrap().key, KEY.replace("1600", "1601"));
 }
 
 #[test]
