@@ -189,10 +189,11 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         let is_refused = response.status == StatusCode::PRECONDITION_FAILED;
         // Swift looks when a PUT begins: one that takes longer overwrites what came meanwhile.
         let is_early = response.header("x-openstack-request-id").is_some();
-        if is_refused || response.status.is_success() {
+        let is_written = refusal::is_done(&Method::PUT, &response);
+        if is_refused || is_written {
             self.is_conditional.set(Some(is_refused && !is_early));
         }
-        if response.status.is_success() {
+        if is_written {
             warnings.add(format!(
                 "{} ignores If-None-Match: keys are looked at before and after they are written instead",
                 self.bucket.url()
@@ -238,7 +239,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
                     return Err(failed);
                 }
             };
-            let is_made = response.status.is_success() && !refusal::is_error(&response);
+            let is_made = refusal::is_done(&method, &response);
             // An earlier one, or this one doubled on its way, may have made it. An upload that was completed is gone.
             let may_be_made =
                 matches!(response.status, StatusCode::PRECONDITION_FAILED | StatusCode::NOT_FOUND);

@@ -81,6 +81,10 @@ impl S3 {
             .collect();
         let key = request.url.path().trim_start_matches("/lake/").to_owned();
         let say = |status, body: &str| (status, HeaderMap::new(), body.to_owned());
+        let tagged = || {
+            let etag = HeaderValue::try_from(format!("\"{}\"", hex(body))).unwrap();
+            (200, HeaderMap::from_iter([(http::header::ETAG, etag)]), String::new())
+        };
         let no_such_upload = say(404, "<Error><Code>NoSuchUpload</Code></Error>");
         let is_conditional = request.headers.contains_key("if-none-match") && !self.overwrites;
         let taken = || is_conditional && self.objects.borrow().contains_key(&key);
@@ -96,13 +100,15 @@ impl S3 {
                 let headers = request.headers.clone();
                 let initiated = "2026-11-24T12:00:00.000Z".to_owned();
                 uploads.insert(id.clone(), Upload { key, initiated, headers, ..Upload::default() });
-                say(200, &format!("<R><UploadId>{id}</UploadId></R>"))
+                say(200, &format!("<Result><UploadId>{id}</UploadId></Result>"))
             }
             (Method::GET, None, true) => {
                 // One a page.
                 let from = query.get("upload-id-marker").copied().unwrap_or_default();
                 let mut later = uploads.iter().filter(|(id, _)| id.as_str() > from);
-                let Some((id, Upload { key, initiated, .. })) = later.next() else { return say(200, "<R/>") };
+                let Some((id, Upload { key, initiated, .. })) = later.next() else {
+                    return say(200, "<Result></Result>");
+                };
                 let upload = format!(
                     "<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{initiated}</Initiated></Upload>"
                 );
@@ -110,13 +116,12 @@ impl S3 {
                     "<NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>"
                 );
                 let is_cut = later.next().is_some();
-                say(200, &format!("<R><IsTruncated>{is_cut}</IsTruncated>{next}{upload}</R>"))
+                say(200, &format!("<Result><IsTruncated>{is_cut}</IsTruncated>{next}{upload}</Result>"))
             }
             (Method::PUT, Some(id), _) => match uploads.get_mut(*id) {
                 Some(upload) => {
                     upload.parts.insert(query["partNumber"].parse().unwrap(), body.to_vec());
-                    let etag = HeaderValue::try_from(format!("\"{}\"", hex(body))).unwrap();
-                    (200, HeaderMap::from_iter([(http::header::ETAG, etag)]), String::new())
+                    tagged()
                 }
                 None => no_such_upload,
             },
@@ -144,7 +149,7 @@ impl S3 {
             (Method::PUT, None, _) if taken() => say(412, ""),
             (Method::PUT, None, _) => {
                 self.objects.borrow_mut().insert(key, (request.headers.clone(), body.to_vec()));
-                say(200, "")
+                tagged()
             }
             _ => panic!("{request:?}"),
         }
@@ -396,6 +401,23 @@ fn a_success_with_an_error_in_it_is_none() {
     let s3 = S3::default().fails(complete, error("<Error><Code>AccessDenied</Code></Error>"));
     assert_eq!(put(&s3, document("abcdefghij")).unwrap_err().kind, Kind::Credentials);
     assert_nothing_left(&s3);
+}
+
+#[test]
+fn a_success_that_is_cut_or_not_the_stores_is_none() {
+    for request in ["PUT raw", "?uploads=", "json?uploadId", "partNumber=1", "GET ", "uploadId=ours-1"] {
+        for body in [
+            "",
+            "<html>welcome</html>",
+            "<CompleteMultipartUploadResult><ETag>",
+            "<Error><Code>Unheard</Code></Error>",
+        ] {
+            let text = if request == "PUT raw" { "abc" } else { "abcdefghij" };
+            let s3 = S3::default().fails(request, Fault::Answer(200, body));
+            put(&s3, document(text)).unwrap();
+            assert_eq!(only_object(&s3), text, "{request} {body}");
+        }
+    }
 }
 
 #[test]

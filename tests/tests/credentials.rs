@@ -369,7 +369,7 @@ fn nothing_anywhere_is_wrong_usage_and_nothing_is_sent() {
 
 #[test]
 fn a_store_without_signatures_gets_none() {
-    let store = Upstream::start([Reply::new(200, "")]);
+    let store = Upstream::start([Reply::new(404, ""), Reply::new(200, "").with("etag", "\"e\"")]);
     let arguments = ["--no-sign-request", "--endpoint-url", &store.url("")];
     run(home(&[]).path(), &arguments, &[]).expect(0);
     let asked = store.asked();

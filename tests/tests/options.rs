@@ -7,9 +7,9 @@ use f1_ingest_tests::upstream::{Reply, Upstream};
 const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
 
-/// An S3 endpoint that takes everything and remembers what it was asked.
+/// An S3 endpoint that has nothing, takes everything and remembers what it was asked.
 fn endpoint() -> Upstream {
-    Upstream::start([Reply::new(200, "")])
+    Upstream::start([Reply::new(404, ""), Reply::new(200, "").with("etag", "\"e\"")])
 }
 
 /// The first PUT that `endpoint` got from a run with these arguments and variables.

@@ -30,7 +30,7 @@ use super::headers::Object;
 use super::parts::Parts;
 use super::uri::encoded;
 use super::xml::elements;
-use super::{Outcome, Store, sign, unchanged};
+use super::{Outcome, Store, refusal, sign, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::retry::Failed;
 use crate::runtime::{Clock, Response, Transport};
@@ -194,7 +194,7 @@ impl<R: Transport + Clock> Store<'_, R> {
         }
     }
 
-    /// Sends a request that makes no object, again where that may help; every status but 2xx is an error.
+    /// Sends a request that makes no object, again where that may help; all but a success is an error.
     pub(super) async fn request(
         &self,
         method: Method,
@@ -205,7 +205,7 @@ impl<R: Transport + Clock> Store<'_, R> {
         self.client
             .retry(async || {
                 let response = self.send(&method, url, headers.clone(), body).await?;
-                match response.status.is_success() {
+                match refusal::is_done(&method, &response) {
                     true => Ok(response),
                     false => Err::<_, Failed>(self.refused(&method, &response, url)),
                 }

@@ -70,6 +70,7 @@ pub fn failed(method: &Method, response: &Response, url: &Uri, asked: &str, now:
     let (kind, again, remedy) = match known {
         Some((_, kind, again, remedy)) => (*kind, *again, *remedy),
         None if status >= 500 => (Kind::Unavailable(status), true, "try again later"),
+        None if status < 300 => (Kind::Network, true, "the answer is cut short, or from no S3 store"),
         None if status == 429 => (Kind::Unavailable(status), true, "the store asks for fewer requests"),
         None => (Kind::StoreRefused, false, "see the store's documentation of this error"),
     };
@@ -134,10 +135,16 @@ fn parse(xml: &[u8]) -> Body {
     body
 }
 
-/// Whether a body is an `<Error>`. Some of S3's answers begin before the work is done, so that their status is a
-/// 200 whatever comes of it.
-pub fn is_error(response: &Response) -> bool {
-    elements(&response.body).first().is_some_and(|(root, _)| root == "Error")
+/// Whether a success is one. Some of S3's answers begin before the work is done, so that they are a 200 with an
+/// `<Error>` in it where it fails; and not every 200 is from an S3 store, or whole.
+pub fn is_done(method: &Method, response: &Response) -> bool {
+    let is_result = || elements(&response.body).first().is_some_and(|(root, _)| root.ends_with("Result"));
+    response.status.is_success()
+        && match *method {
+            Method::PUT => response.header("etag").is_some(),
+            Method::GET | Method::POST => is_result(),
+            _ => true,
+        }
 }
 
 #[cfg(test)]
