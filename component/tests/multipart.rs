@@ -355,7 +355,14 @@ fn gzip_compresses_what_is_sent_and_hashes_what_is_restored() {
 
 #[test]
 fn a_part_that_fails_is_sent_again_by_itself() {
-    for fault in [Fault::Answer(503, "<Error><Code>SlowDown</Code></Error>"), Fault::Lost] {
+    let answers = [
+        (503, "<Error><Code>SlowDown</Code></Error>"),
+        (400, "<Error><Code>IncompleteBody</Code></Error>"),
+        (400, "<Error><Code>BadDigest</Code></Error>"),
+        (400, "<Error><Code>XAmzContentSHA256Mismatch</Code></Error>"),
+    ];
+    let answers = answers.into_iter().map(|(status, body)| Fault::Answer(status, body));
+    for fault in answers.chain([Fault::Lost]) {
         let s3 = S3::default().fails("partNumber=2", fault);
         put(&s3, document("abcdefghij")).unwrap();
         let sent = |number| {

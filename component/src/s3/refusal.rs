@@ -11,6 +11,8 @@ use crate::options::{self, Bucket};
 use crate::retry::{Again, Failed, retry_after};
 use crate::runtime::Response;
 
+const DAMAGED: &str = "the body was cut or damaged on its way: check the network";
+
 /// Error codes of S3: the kind, whether the same request may succeed later, and the remedy.
 const CODES: &[(&str, Kind, bool, &str)] = &[
     ("NoSuchBucket", Kind::NoSuchBucket, false, "create the bucket or correct --bucket"),
@@ -41,6 +43,9 @@ const CODES: &[(&str, Kind, bool, &str)] = &[
     ("ConditionalRequestConflict", Kind::Unavailable(409), true, "another run is writing the same key"),
     ("OperationAborted", Kind::Unavailable(409), true, "another operation is under way on the bucket"),
     ("RequestTimeout", Kind::Network, true, "the upload stalled: check the network"),
+    ("IncompleteBody", Kind::Network, true, DAMAGED),
+    ("BadDigest", Kind::Network, true, DAMAGED),
+    ("XAmzContentSHA256Mismatch", Kind::Network, true, DAMAGED),
     ("NoSuchUpload", Kind::Unavailable(404), false, "another run of this source took over; try again"),
     ("InternalError", Kind::Unavailable(500), true, "try again later"),
     ("NotImplemented", Kind::StoreRefused, false, "the store cannot do this"),
