@@ -52,7 +52,8 @@ pub struct Store<'a, R> {
     bucket: &'a Bucket,
     /// Goes into every object's metadata: tells an object that this run wrote from another run's.
     run_id: String,
-    /// By source: an object that was sent and whose answer never came. It may be there.
+    /// By source: an object that was sent and whose answer never came. It may be there, or come there yet, so
+    /// that the next attempt tries the same key first.
     in_doubt: RefCell<HashMap<String, Stored>>,
     /// Sources whose uploads this run has taken over from earlier ones; see [`multipart`].
     taken_over: RefCell<HashSet<String>>,
@@ -105,14 +106,19 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         {
             return Ok(stored);
         }
-        let mut seconds = self.client.runtime.now().timestamp();
+        let in_doubt = self.in_doubt.borrow().get(source).and_then(|stored| seconds(&stored.key));
+        let mut seconds = in_doubt.unwrap_or_else(|| self.client.runtime.now().timestamp());
         for _ in 0..COLLISIONS {
             let key = key(source, seconds)?;
             let wanted = &self.bucket.headers;
             let object = Object { source, key, seconds, sha256, metadata: &metadata, gzip, wanted };
-            let outcome = match parts.is_last() {
-                true => self.put_whole(&object, &mut parts, &warnings).await?,
-                false => self.put_in_parts(&object, &mut parts).await?,
+            let is_whole = parts.is_last();
+            let is_looked_at = !is_whole || self.is_conditional.get() != Some(true);
+            let there = if is_looked_at { self.look(&object).await } else { None };
+            let outcome = match there {
+                Some(outcome) => outcome,
+                None if is_whole => self.put_whole(&object, &mut parts, &warnings).await?,
+                None => self.put_in_parts(&object, &mut parts).await?,
             };
             let step = match outcome {
                 Outcome::Written(stored) => return Ok(stored),
@@ -140,9 +146,20 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     /// An object of this run that was sent in an earlier attempt, where it turns out to be stored.
     pub async fn stored_earlier(&self, source: &str) -> Result<Option<Stored>> {
         let Some(stored) = self.in_doubt.borrow().get(source).cloned() else { return Ok(None) };
-        let ours = self.client.retry(async || self.holds_ours(&stored.key).await).await?;
-        self.in_doubt.borrow_mut().remove(source);
+        let ours = self.client.retry(async || self.holds_ours(&stored).await).await?;
+        if ours {
+            self.in_doubt.borrow_mut().remove(source);
+        }
         Ok(ours.then_some(stored))
+    }
+
+    /// What is at a key before it is written. A refusal to say is no reason to stop: the condition may hold.
+    async fn look(&self, object: &Object<'_>) -> Option<Outcome> {
+        let there = self.head(&object.key).await.ok()??;
+        let in_doubt = self.in_doubt.borrow();
+        let same_key = in_doubt.get(object.source).filter(|stored| stored.key == object.key);
+        let ours = same_key.filter(|stored| self.is_ours(&there, stored));
+        Some(ours.cloned().map_or(Outcome::Taken, Outcome::Written))
     }
 
     async fn put_whole(
@@ -152,12 +169,6 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         warnings: &Warnings,
     ) -> Result<Outcome> {
         let began = self.client.runtime.uptime();
-        // A refusal to say is no reason to stop: the condition of the PUT may hold.
-        if self.is_conditional.get() != Some(true)
-            && let Ok(Some(_)) = self.head(&object.key).await
-        {
-            return Ok(Outcome::Taken);
-        }
         let mut headers = object.headers(&self.run_id)?;
         let stored = object.stored(parts.size());
         let url = self.url(&object.key)?;
@@ -244,7 +255,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             let may_be_made =
                 matches!(response.status, StatusCode::PRECONDITION_FAILED | StatusCode::NOT_FOUND);
             let is_ours = may_be_made
-                && match self.holds_ours(&stored.key).await {
+                && match self.holds_ours(&stored).await {
                     // Credentials that cannot look: nothing says that it is ours.
                     Err(Failed { again: Again::Never, .. }) if !doubted() => false,
                     answer => answer?,
@@ -265,10 +276,16 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         self.client.retry(send).await
     }
 
-    /// Whether the object at `key` was written by this run.
-    async fn holds_ours(&self, key: &str) -> std::result::Result<bool, Failed> {
-        let object = self.head(key).await?;
-        Ok(object.is_some_and(|object| object.header("x-amz-meta-run-id") == Some(&self.run_id)))
+    /// Whether what this run meant to store is at its key.
+    async fn holds_ours(&self, stored: &Stored) -> std::result::Result<bool, Failed> {
+        let object = self.head(&stored.key).await?;
+        Ok(object.is_some_and(|object| self.is_ours(&object, stored)))
+    }
+
+    /// Whether this run wrote an object, of this document: an earlier attempt may have had another.
+    fn is_ours(&self, object: &Response, stored: &Stored) -> bool {
+        object.header("x-amz-meta-run-id") == Some(&self.run_id)
+            && object.header("x-amz-meta-sha256").is_none_or(|sha256| sha256 == stored.sha256)
     }
 
     /// What the store says of the object at `key`, where there is one.
@@ -369,6 +386,11 @@ fn key(source: &str, seconds: i64) -> Result<String> {
     let time = DateTime::from_timestamp(seconds, 0)
         .ok_or_else(|| Error::new(Kind::ClockSkew, "this machine's clock is not in any year; set it"))?;
     Ok(format!("raw/{}/{source}/{seconds}.json", time.date_naive()))
+}
+
+/// The time in a key.
+fn seconds(key: &str) -> Option<i64> {
+    key.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
 }
 
 #[cfg(test)]

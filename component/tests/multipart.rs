@@ -15,7 +15,7 @@ use f1_ingest_component::report::Stored;
 use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
 use f1_ingest_component::s3::Store;
 use futures_util::stream::{StreamExt, iter};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 
 const NOW: i64 = 1_795_521_600;
@@ -33,6 +33,8 @@ enum Fault {
     Overtaken,
     /// Done twice, and the second answer comes.
     Twice,
+    /// On its way for longer than anybody waits; see [`S3::late_ones_arrive`].
+    Late,
 }
 
 #[derive(Default)]
@@ -54,6 +56,7 @@ struct S3 {
     /// The first request that has this in its line meets the fault.
     faults: RefCell<Vec<(&'static str, Fault)>>,
     asked: RefCell<Vec<String>>,
+    late: RefCell<Vec<(Method, Uri, HeaderMap, Vec<u8>)>>,
     slept: Cell<Duration>,
     is_swift: bool,
 }
@@ -67,6 +70,12 @@ impl S3 {
     fn fails(self, request: &'static str, fault: Fault) -> S3 {
         self.faults.borrow_mut().push((request, fault));
         self
+    }
+
+    fn late_ones_arrive(&self) {
+        for (method, url, headers, body) in self.late.take() {
+            self.answer(&Request { method, url, headers, body: Some(&body) });
+        }
     }
 
     fn answer(&self, request: &Request<'_>) -> (u16, HeaderMap, String) {
@@ -166,11 +175,17 @@ impl Transport for &S3 {
             let met = faults.iter().position(|(part, _)| line.contains(part));
             met.map(|met| faults.remove(met).1)
         };
+        let lost = || Err(SendError::Network("the connection was closed".into()));
         let (status, mut headers, body) = match fault {
             Some(Fault::Answer(status, body)) => (status, HeaderMap::new(), body.to_owned()),
             Some(Fault::Lost) => {
                 self.answer(request);
-                return Err(SendError::Network("the connection was closed".into()));
+                return lost();
+            }
+            Some(Fault::Late) => {
+                let Request { method, url, headers, body } = request.clone();
+                self.late.borrow_mut().push((method, url, headers, body.unwrap_or_default().to_vec()));
+                return lost();
             }
             Some(Fault::Overtaken) => {
                 let answer = self.answer(request);
@@ -193,7 +208,7 @@ impl Transport for &S3 {
 
 impl Clock for &S3 {
     fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(NOW, 0).unwrap()
+        DateTime::from_timestamp(NOW, 0).unwrap() + self.slept.get()
     }
 
     fn uptime(&self) -> Duration {
@@ -444,6 +459,27 @@ fn a_request_that_arrives_twice_makes_one_object() {
         let stored = put(&s3, document(text)).unwrap();
         assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, text));
         assert_eq!(s3.slept.get(), Duration::ZERO);
+    }
+}
+
+#[test]
+fn what_may_come_yet_is_waited_for_at_its_key() {
+    for (request, text) in [("PUT raw", "abc"), ("json?uploadId", "abcdefghij")] {
+        for comes_before in [true, false] {
+            let late = |s3: S3, _| s3.fails(request, Fault::Late);
+            let s3 = (0..5).fold(S3::default(), late);
+            let job = job(&[]);
+            let client = Client::new(&s3, &job);
+            let store = Store::new(&client, &job.bucket);
+            pollster::block_on(store.put("mock", document(text))).unwrap_err();
+            assert_eq!(pollster::block_on(store.stored_earlier("mock")), Ok(None));
+            if comes_before {
+                s3.late_ones_arrive();
+            }
+            let stored = pollster::block_on(store.put("mock", document(text))).unwrap();
+            s3.late_ones_arrive();
+            assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, text));
+        }
     }
 }
 

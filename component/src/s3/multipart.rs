@@ -51,11 +51,8 @@ struct Upload {
 }
 
 impl<R: Transport + Clock> Store<'_, R> {
-    /// Sends what is left of a document. `Taken` and `Contested` come before any of it was sent.
+    /// Sends what is left of a document. `Contested` comes before any of it was sent.
     pub(super) async fn put_in_parts(&self, object: &Object<'_>, parts: &mut Parts<'_>) -> Result<Outcome> {
-        if let Ok(Some(_)) = self.head(&object.key).await {
-            return Ok(Outcome::Taken);
-        }
         let upload = Upload { key: object.key.clone(), id: self.begin(object).await?, ..Upload::default() };
         let outcome = match self.take_over(&upload, object.source).await {
             true => self.send_all(&upload, object, parts).await,
