@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::fastf1::Loaded;
+use crate::log::Log;
 use crate::options::Job;
 use crate::report::{Failure, Report, Stored};
 use crate::runtime::{Clock, Transport};
@@ -69,6 +70,13 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
         let wait = 5 * attempt;
         client.log.warn(&format!("attempt {attempt} of {} failed; the next one in {wait} s", job.attempts));
         client.runtime.sleep(Duration::from_secs(wait.into())).await;
+    }
+    // The answers may be what was lost.
+    for failure in std::mem::take(&mut report.failed) {
+        match store.stored_earlier(&failure.source).await {
+            Ok(Some(stored)) => report.stored.push(said(stored, job, &client.log)),
+            _ => report.failed.push(failure),
+        }
     }
     report
 }
@@ -161,14 +169,17 @@ async fn fetch_and_store<R: Transport + Clock>(
             return Ok(None);
         }
     }
-    let Some(stored) = stored else { return Ok(None) };
-    if let Err(error) = writeln!(std::io::stdout(), "{}", stored.key) {
-        client.log.warn(&format!("{name}: the key cannot be printed: {error}"));
+    Ok(stored.map(|stored| said(stored, job, &client.log)))
+}
+
+/// Prints the key of what was stored.
+fn said(stored: Stored, job: &Job, log: &Log) -> Stored {
+    let Stored { source, key, size, .. } = &stored;
+    if let Err(error) = writeln!(std::io::stdout(), "{key}") {
+        log.warn(&format!("{source}: the key cannot be printed: {error}"));
     }
-    client
-        .log
-        .info(&format!("{name}: stored {} bytes in {} as {}", stored.size, job.bucket.name, stored.key));
-    Ok(Some(stored))
+    log.info(&format!("{source}: stored {size} bytes in {} as {key}", job.bucket.name));
+    stored
 }
 
 async fn fetch<'a, R: Transport + Clock>(

@@ -206,6 +206,16 @@ fn a_taken_second_gives_way_to_the_next() {
 }
 
 #[test]
+fn answers_that_all_get_lost_do_not_make_what_is_stored_a_failure() {
+    let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
+    let (forward, lost) = (Reply::Forward(store.address), Reply::ForwardAndHangup(store.address));
+    let proxy = Upstream::start([vec![forward.clone()], vec![lost; 5], vec![forward]].concat());
+    let run = ingest(&upstream, &proxy.url(""), &[]).expect(0);
+    assert_eq!(store.keys(), run.keys());
+    assert_eq!(proxy.asked().len(), 7, "looked at, put, and looked for");
+}
+
+#[test]
 fn a_wrong_clock_is_named() {
     let upstream = Upstream::start([Reply::json(RESULTS)]);
     let skewed =
