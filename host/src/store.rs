@@ -289,9 +289,12 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
         ));
         listen::serve(
             listener,
+            // A request that came whole is done to its end, as at S3: its client may not wait for it.
             move |request| {
                 let store = store.clone();
-                async move { store.answer(request.map(s3s::Body::from)).await }
+                async move {
+                    tokio::spawn(async move { store.answer(request.map(s3s::Body::from)).await }).await?
+                }
             },
             async {},
         )
