@@ -4,6 +4,7 @@
 pub mod aws;
 pub mod binary;
 pub mod compare;
+pub mod faults;
 pub mod golden;
 pub mod ours;
 pub mod python;

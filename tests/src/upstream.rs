@@ -102,19 +102,22 @@ pub struct Asked {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    raw: Vec<u8>,
+    /// All of it.
+    pub(crate) raw: Vec<u8>,
 }
 
 impl Asked {
-    /// The answer of the server at `address`, which is asked to close its side after it.
+    /// The answer of the server at `address`.
     pub fn forward(&self, address: SocketAddr) -> Option<Vec<u8>> {
-        let mut stream = TcpStream::connect(address).ok()?;
-        let line = self.raw.iter().position(|byte| *byte == b'\n')? + 1;
-        let asked = [&self.raw[..line], b"connection: close\r\n", &self.raw[line..]].concat();
-        stream.write_all(&asked).ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        Some(answer)
+        forward(address, &self.raw)
+    }
+
+    pub(crate) fn read_body(&mut self, reader: &mut impl BufRead) -> Option<()> {
+        let length = self.header("content-length").and_then(|length| length.parse().ok());
+        self.body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut self.body).ok()?;
+        self.raw.extend_from_slice(&self.body);
+        Some(())
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -210,6 +213,13 @@ fn head(status: u16, headers: &[(String, String)], length: usize) -> String {
 /// Reads one request; what comes after it is lost.
 pub fn read(stream: &mut impl Read) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
+    let mut asked = read_head(&mut reader)?;
+    asked.read_body(&mut reader)?;
+    Some(asked)
+}
+
+/// A request up to its body.
+pub(crate) fn read_head(reader: &mut impl BufRead) -> Option<Asked> {
     let mut raw = Vec::new();
     let mut lines = Vec::new();
     loop {
@@ -224,9 +234,17 @@ pub fn read(stream: &mut impl Read) -> Option<Asked> {
     let header =
         |line: &String| line.split_once(':').map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()));
     let headers: Vec<_> = lines.iter().skip(1).filter_map(header).collect();
-    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, v)| v.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    raw.extend_from_slice(&body);
-    Some(Asked { at: Instant::now(), line: lines.into_iter().next()?, headers, body, raw })
+    Some(Asked { at: Instant::now(), line: lines.into_iter().next()?, headers, body: Vec::new(), raw })
+}
+
+/// The answer of the server at `address` to a request, which is asked to close its side after it.
+pub(crate) fn forward(address: SocketAddr, raw: &[u8]) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let line = raw.iter().position(|byte| *byte == b'\n')? + 1;
+    let asked = [&raw[..line], b"connection: close\r\n", &raw[line..]].concat();
+    // Who refuses a request need not read it to its end.
+    let _ = stream.write_all(&asked);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    Some(answer).filter(|answer| !answer.is_empty())
 }
