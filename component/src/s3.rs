@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use chrono::DateTime;
-use http::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode, Uri};
 
 use crate::client::Client;
@@ -254,12 +254,16 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             // An earlier one, or this one doubled on its way, may have made it. An upload that was completed is gone.
             let may_be_made =
                 matches!(response.status, StatusCode::PRECONDITION_FAILED | StatusCode::NOT_FOUND);
-            let is_ours = may_be_made
-                && match self.holds_ours(&stored).await {
-                    // Credentials that cannot look: nothing says that it is ours.
-                    Err(Failed { again: Again::Never, .. }) if !doubted() => false,
-                    answer => answer?,
-                };
+            let holds_ours = if may_be_made { self.holds_ours(&stored).await } else { Ok(false) };
+            let is_ours = match holds_ours {
+                Ok(is_ours) => is_ours,
+                // Credentials that cannot look: nothing says that it is ours.
+                Err(Failed { again: Again::Never, .. }) if !doubted() => false,
+                Err(failed) => {
+                    in_doubt(true);
+                    return Err(failed);
+                }
+            };
             if is_made || is_ours {
                 in_doubt(false);
                 return Ok(Outcome::Written(stored.clone()));
@@ -285,7 +289,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     /// Whether this run wrote an object, of this document: an earlier attempt may have had another.
     fn is_ours(&self, object: &Response, stored: &Stored) -> bool {
         object.header("x-amz-meta-run-id") == Some(&self.run_id)
-            && object.header("x-amz-meta-sha256").is_none_or(|sha256| sha256 == stored.sha256)
+            && object.header("x-amz-meta-sha256").is_none_or(|sha256| stored.sha256.as_deref() == Some(sha256))
     }
 
     /// What the store says of the object at `key`, where there is one.
@@ -293,8 +297,8 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         let url = self.url(key)?;
         let response = self.send(&Method::HEAD, &url, HeaderMap::new(), None).await?;
         match response.status {
-            status if status.is_success() => Ok(Some(response).filter(is_object)),
             StatusCode::NOT_FOUND => Ok(None),
+            _ if refusal::is_done(&Method::HEAD, &response) => Ok(Some(response)),
             _ => Err(self.refused(&Method::HEAD, &response, &url)),
         }
     }
@@ -365,11 +369,6 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
 /// A URL without the slash that `Uri` puts behind an authority.
 fn base(url: &Uri) -> String {
     url.to_string().trim_end_matches('/').to_owned()
-}
-
-/// Whether a response tells of an object: not every 200 is from an S3 store.
-fn is_object(response: &Response) -> bool {
-    [ETAG.as_str(), "x-amz-meta-run-id"].iter().any(|name| response.header(name).is_some())
 }
 
 /// Fails where a document is another one than its source announced.

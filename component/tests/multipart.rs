@@ -15,7 +15,7 @@ use f1_ingest_component::report::Stored;
 use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
 use f1_ingest_component::s3::Store;
 use futures_util::stream::{StreamExt, iter};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use sha2::{Digest, Sha256};
 
 const NOW: i64 = 1_795_521_600;
@@ -56,7 +56,7 @@ struct S3 {
     /// The first request that has this in its line meets the fault.
     faults: RefCell<Vec<(&'static str, Fault)>>,
     asked: RefCell<Vec<String>>,
-    late: RefCell<Vec<(Method, Uri, HeaderMap, Vec<u8>)>>,
+    late: RefCell<Vec<Request<'static>>>,
     slept: Cell<Duration>,
     is_swift: bool,
 }
@@ -73,8 +73,8 @@ impl S3 {
     }
 
     fn late_ones_arrive(&self) {
-        for (method, url, headers, body) in self.late.take() {
-            self.answer(&Request { method, url, headers, body: Some(&body) });
+        for request in self.late.take() {
+            self.answer(&request);
         }
     }
 
@@ -90,9 +90,10 @@ impl S3 {
             .collect();
         let key = request.url.path().trim_start_matches("/lake/").to_owned();
         let say = |status, body: &str| (status, HeaderMap::new(), body.to_owned());
-        let tagged = || {
+        let tagged = |mut headers: HeaderMap, body: &[u8]| {
             let etag = HeaderValue::try_from(format!("\"{}\"", hex(body))).unwrap();
-            (200, HeaderMap::from_iter([(http::header::ETAG, etag)]), String::new())
+            headers.insert(http::header::ETAG, etag);
+            (200, headers, String::new())
         };
         let no_such_upload = say(404, "<Error><Code>NoSuchUpload</Code></Error>");
         let is_conditional = request.headers.contains_key("if-none-match") && !self.overwrites;
@@ -100,7 +101,7 @@ impl S3 {
         let mut uploads = self.uploads.borrow_mut();
         match (request.method.clone(), query.get("uploadId"), query.contains_key("uploads")) {
             (Method::HEAD, ..) => match self.objects.borrow().get(&key) {
-                Some((headers, _)) => (200, headers.clone(), String::new()),
+                Some((headers, body)) => tagged(headers.clone(), body),
                 None => say(404, ""),
             },
             (Method::POST, None, true) => {
@@ -130,7 +131,7 @@ impl S3 {
             (Method::PUT, Some(id), _) => match uploads.get_mut(*id) {
                 Some(upload) => {
                     upload.parts.insert(query["partNumber"].parse().unwrap(), body.to_vec());
-                    tagged()
+                    tagged(HeaderMap::new(), body)
                 }
                 None => no_such_upload,
             },
@@ -158,7 +159,7 @@ impl S3 {
             (Method::PUT, None, _) if taken() => say(412, ""),
             (Method::PUT, None, _) => {
                 self.objects.borrow_mut().insert(key, (request.headers.clone(), body.to_vec()));
-                tagged()
+                tagged(HeaderMap::new(), body)
             }
             _ => panic!("{request:?}"),
         }
@@ -184,7 +185,8 @@ impl Transport for &S3 {
             }
             Some(Fault::Late) => {
                 let Request { method, url, headers, body } = request.clone();
-                self.late.borrow_mut().push((method, url, headers, body.unwrap_or_default().to_vec()));
+                let body = body.map(|body| &*body.to_vec().leak());
+                self.late.borrow_mut().push(Request { method, url, headers, body });
                 return lost();
             }
             Some(Fault::Overtaken) => {
@@ -480,6 +482,20 @@ fn what_may_come_yet_is_waited_for_at_its_key() {
             s3.late_ones_arrive();
             assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, text));
         }
+    }
+}
+
+#[test]
+fn a_key_that_was_found_taken_and_nobody_could_look_at_is_looked_at_again() {
+    for answer in [(503, ""), (200, "")] {
+        let s3 = S3::default().fails("HEAD raw", Fault::Answer(404, "")).fails("PUT raw", Fault::Twice);
+        let s3 = (0..5).fold(s3, |s3, _| s3.fails("HEAD raw", Fault::Answer(answer.0, answer.1)));
+        let job = job(&[]);
+        let client = Client::new(&s3, &job);
+        let store = Store::new(&client, &job.bucket);
+        pollster::block_on(store.put("mock", document("abc"))).unwrap_err();
+        let stored = pollster::block_on(store.stored_earlier("mock")).unwrap().unwrap();
+        assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, "abc"));
     }
 }
 

@@ -146,7 +146,7 @@ pub fn is_done(method: &Method, response: &Response) -> bool {
     let is_result = || elements(&response.body).first().is_some_and(|(root, _)| root.ends_with("Result"));
     response.status.is_success()
         && match *method {
-            Method::PUT => response.header("etag").is_some(),
+            Method::HEAD | Method::PUT => response.header("etag").is_some(),
             Method::GET | Method::POST => is_result(),
             _ => true,
         }
