@@ -102,12 +102,18 @@ fn could_have_known(end: &End) -> bool {
 
 /// Requests that were sent more often, or faster, than the retry policy says.
 fn storms<'a>(run: &'a Run, end: &'a End) -> impl Iterator<Item = String> + 'a {
-    let mut sent: BTreeMap<(&str, Operation), Vec<Instant>> = BTreeMap::new();
-    for met in &end.met {
-        sent.entry((&met.line, met.operation)).or_default().push(met.at);
+    let mut sent: BTreeMap<(Operation, &str, &str), Vec<Instant>> = BTreeMap::new();
+    let mut upload = "";
+    for Met { at, line, operation, .. } in &end.met {
+        if *operation == Operation::Create {
+            upload = line;
+        }
+        // Each upload lists the others, so that its own line is part of that request.
+        let of = if *operation == Operation::Uploads { upload } else { "" };
+        sent.entry((*operation, line, of)).or_default().push(*at);
     }
     let is_paced = !end.met.iter().any(says_when);
-    sent.into_iter().filter_map(move |((line, operation), at)| {
+    sent.into_iter().filter_map(move |((operation, line, _), at)| {
         let most = SENDS + beside_retries(operation);
         if at.len() > most * run.attempts as usize {
             return Some(format!("{} times {line}", at.len()));
