@@ -8,7 +8,7 @@ pub mod verdict;
 
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,6 +80,7 @@ struct Shared {
     rules: Mutex<Rules>,
     met: Mutex<Vec<Met>>,
     under_way: AtomicUsize,
+    is_over: AtomicBool,
 }
 
 impl Proxy {
@@ -91,11 +92,13 @@ impl Proxy {
             rules: Mutex::new(rules),
             met: Mutex::default(),
             under_way: AtomicUsize::new(0),
+            is_over: AtomicBool::new(false),
         };
         let shared = Arc::new(shared);
         let serving = shared.clone();
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            let goes_on = |_: &TcpStream| !serving.is_over.load(Ordering::SeqCst);
+            for stream in listener.incoming().flatten().take_while(goes_on) {
                 let serving = serving.clone();
                 thread::spawn(move || serving.serve(stream));
             }
@@ -116,10 +119,18 @@ impl Proxy {
     }
 }
 
+impl Drop for Proxy {
+    /// Thousands of them would be too many sockets.
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
 impl Shared {
     /// Answers the requests of one connection until one side ends it.
-    fn serve(&self, mut stream: TcpStream) -> Option<()> {
-        let mut reader = BufReader::new(stream.try_clone().ok()?);
+    fn serve(&self, stream: TcpStream) -> Option<()> {
+        let (mut reader, mut writer) = (BufReader::new(&stream), &stream);
         while let Some(mut asked) = read_head(&mut reader) {
             let _under_way = UnderWay::new(&self.under_way);
             let operation = Operation::of(&asked);
@@ -129,7 +140,7 @@ impl Shared {
             let is_head = operation == Operation::Head;
             match fault {
                 Some(Fault::Early(answer)) => {
-                    stream.write_all(&answer.bytes(is_head)).ok()?;
+                    writer.write_all(&answer.bytes(is_head)).ok()?;
                     return stream.shutdown(Shutdown::Both).ok();
                 }
                 Some(Fault::Stuck) => {
@@ -141,9 +152,9 @@ impl Shared {
             let begin_of_body = asked.raw.len();
             asked.read_body(&mut reader)?;
             match self.carry_out(fault, &asked.raw, begin_of_body, is_head, &stream) {
-                After::Answer(bytes) => stream.write_all(&bytes).ok()?,
+                After::Answer(bytes) => writer.write_all(&bytes).ok()?,
                 After::AnswerAndClose(bytes) => {
-                    stream.write_all(&bytes).ok()?;
+                    writer.write_all(&bytes).ok()?;
                     return stream.shutdown(Shutdown::Both).ok();
                 }
                 After::Reset => return SockRef::from(&stream).set_linger(Some(Duration::ZERO)).ok(),

@@ -171,7 +171,7 @@ fn rules(dice: &mut Dice, in_parts: bool) -> Rules {
         ][..],
         false => &[Operation::Head, Operation::Put, Operation::Put, Operation::Put, Operation::List],
     };
-    let mut stalls = if dice.one_in(8) { dice.between(1, 3) as usize } else { 0 };
+    let mut stalls = if dice.one_in(10) { dice.between(1, 3) as usize } else { 0 };
     let mut rules = Vec::new();
     for _ in 0..dice.between(1, 4) {
         let operation = dice.pick(operations);
