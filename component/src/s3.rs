@@ -289,7 +289,9 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     /// Whether this run wrote an object, of this document: an earlier attempt may have had another.
     fn is_ours(&self, object: &Response, stored: &Stored) -> bool {
         object.header("x-amz-meta-run-id") == Some(&self.run_id)
-            && object.header("x-amz-meta-sha256").is_none_or(|sha256| stored.sha256.as_deref() == Some(sha256))
+            && object
+                .header("x-amz-meta-sha256")
+                .is_none_or(|sha256| stored.sha256.as_deref() == Some(sha256))
     }
 
     /// What the store says of the object at `key`, where there is one.
