@@ -108,7 +108,7 @@ fn each_endpoint_of_aws_is_asked_by_its_name() {
         (&["--region", "cn-north-1"], "lake.s3.cn-north-1.amazonaws.com.cn", "PUT /raw/"),
     ];
     for (arguments, host, line) in table {
-        let aws = Aws::start(|_| Reply::new(200, ""));
+        let aws = Aws::start(|_| Reply::new(200, "").with("etag", "\"e\""));
         ingest(&aws, arguments).expect(0);
         let asked = aws.asked();
         assert!(asked.iter().any(|asked| asked.line.starts_with(line)), "{asked:?}");

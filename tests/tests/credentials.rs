@@ -328,7 +328,7 @@ fn the_region_is_the_profiles_where_nothing_else_names_one() {
         (&["--region", "us-west-2"], &[], "us-west-2"),
     ];
     for (arguments, variables, region) in table {
-        let store = Upstream::start([Reply::new(200, "")]);
+        let store = Upstream::start([Reply::new(404, ""), Reply::new(200, "").with("etag", "\"e\"")]);
         let url = store.url("");
         let all = [&["--endpoint-url", &url], arguments].concat();
         let run = run(home.path(), &all, &[&[("AWS_REGION", "")], variables].concat()).expect(0);
