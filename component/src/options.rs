@@ -117,7 +117,7 @@ pub const OPTIONS: &[Opt] = &[
         "SIZE",
         &["F1_S3_PART_SIZE"],
         Some("8MiB"),
-        "a longer document is sent in parts of so many MiB (or with a unit); one is in memory",
+        "a longer document is sent in parts of so many MiB (or with a unit); two are in memory",
     ),
     option("compress", "gzip", &["F1_COMPRESS"], None, "store with Content-Encoding: gzip"),
     option("mock-file", "FILE", &[], None, "store this JSON file as source `mock`, fetch nothing"),

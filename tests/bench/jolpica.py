@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import compare
+from measure import compare, serve
 
 here = Path(__file__).resolve().parent
 root = here.parent.parent
@@ -27,19 +27,10 @@ keys = {"AWS_ACCESS_KEY_ID": "AKIDBENCH", "AWS_SECRET_ACCESS_KEY": "bench"}
 environment = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"], **keys}
 
 
-def serve(*arguments):
-    """Starts one of our servers; gives the process and the address that it prints."""
-    server = subprocess.Popen([ours, *arguments], env=environment, stdout=subprocess.PIPE, text=True)
-    for line in server.stdout:
-        if "http://" in line:
-            return server, "http://" + line.split("http://")[1].split()[0].split("/")[0]
-    raise SystemExit(f"{arguments} did not start")
-
-
 with tempfile.TemporaryDirectory() as folder:
     (Path(folder) / "bench").mkdir()
-    replay, upstream = serve("replay", str(args.recording), "--listen", "127.0.0.1:0")
-    store, endpoint = serve("store", folder, "--listen", "127.0.0.1:0")
+    replay, upstream = serve([ours, "replay", str(args.recording), "--listen", "127.0.0.1:0"], environment)
+    store, endpoint = serve([ours, "store", folder, "--listen", "127.0.0.1:0"], environment)
     url = f"{upstream}/{results}"
     try:
         compare(

@@ -17,6 +17,15 @@ def once(command, environment):
     return seconds, usage.ru_maxrss / 1024
 
 
+def serve(command, environment):
+    """Starts one of our servers; gives the process and the address that it prints."""
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    for line in server.stdout:
+        if "http://" in line:
+            return server, "http://" + line.split("http://")[1].split()[0].split("/")[0]
+    raise SystemExit(f"{command} did not start")
+
+
 def compare(cases, runs):
     """Prints a line for each (name, command, environment); the runs take turns, after one to warm up."""
     figures = {name: [] for name, _, _ in cases}

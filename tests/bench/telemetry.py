@@ -3,8 +3,9 @@
 
     cargo build --release -p f1-ingest && target/python/bin/python tests/bench/telemetry.py [--runs 3]
 
-Ours stores the whole document; FastF1 loads the session and drops it, as the Python script did. Measures
-the recorded 2024 Chinese Sprint Qualifying where ../shared has it, and a synthetic race of full length.
+Ours stores the whole document, in the embedded store and in an S3 server beside it; FastF1 loads the session and drops
+it, as the Python script did. Measures the recorded 2024 Chinese Sprint Qualifying where ../shared has it, and a
+synthetic race of full length.
 """
 import argparse
 import json
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import compare
+from measure import compare, serve
 
 root = Path(__file__).resolve().parent.parent.parent
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -23,6 +24,7 @@ parser.add_argument("--shared", type=Path, default=root.parent / "shared")
 parser.add_argument("--ours", type=Path, default=root / "target/release/f1-ingest")
 args = parser.parse_args()
 environment = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"]}
+keys = {"AWS_ACCESS_KEY_ID": "AKIDBENCH", "AWS_SECRET_ACCESS_KEY": "bench"}
 
 LOAD = """
 import sys
@@ -38,25 +40,37 @@ print(sum(map(len, session.car_data.values())), "samples", file=sys.stderr)
 """
 
 
-def measure(title, recordings, season, round_, session, folder):
+def measure(title, recordings, season, round_, session, folder, endpoint):
     replay = [text for recording in recordings for text in ("--replay", str(recording))]
     choice = ["--season", str(season), "--round", str(round_), "--session", session]
-    ours = [str(args.ours), "run", "--include-telemetry", "--store", f"{folder}/store", *replay, *choice]
+    ours = [str(args.ours), "run", "--include-telemetry", *replay, *choice]
+    server = [*ours, "--endpoint-url", endpoint, "--bucket", "bench"]
     golden = str(root / "tests/golden")
     theirs = [sys.executable, "-c", LOAD, golden, str(season), str(round_), session, *map(str, recordings)]
     print(title)
     compare(
-        [("f1-ingest run --include-telemetry", ours, environment), ("FastF1 (Python)", theirs, environment)],
+        [
+            ("f1-ingest run --store", [*ours, "--store", f"{folder}/store"], environment),
+            ("f1-ingest run, an S3 server beside it", server, environment | keys),
+            ("FastF1 (Python)", theirs, environment),
+        ],
         args.runs,
     )
 
 
 with tempfile.TemporaryDirectory() as folder:
-    recordings = [args.shared / "recordings" / name for name in ("base", "telemetry")]
-    if all(recording.exists() for recording in recordings):
-        measure("2024 Chinese Sprint Qualifying", recordings, 2024, 5, "SQ", folder)
-    generate = ["cargo", "run", "--release", "--quiet", "-p", "f1-ingest-tests", "--bin", "synthetic", "--"]
-    subprocess.run([*generate, f"{folder}/recordings", "full-length"], cwd=root, check=True)
-    race = Path(f"{folder}/recordings/full-length")
-    about = json.loads((race / "session.json").read_text())
-    measure("a synthetic race of full length", [race], about["season"], about["round"], about["session"], folder)
+    os.makedirs(f"{folder}/server/bench")
+    store = [str(args.ours), "store", f"{folder}/server", "--listen", "127.0.0.1:0"]
+    server, endpoint = serve(store, environment | keys)
+    try:
+        recordings = [args.shared / "recordings" / name for name in ("base", "telemetry")]
+        if all(recording.exists() for recording in recordings):
+            measure("2024 Chinese Sprint Qualifying", recordings, 2024, 5, "SQ", folder, endpoint)
+        generate = ["cargo", "run", "--release", "--quiet", "-p", "f1-ingest-tests", "--bin", "synthetic", "--"]
+        subprocess.run([*generate, f"{folder}/recordings", "full-length"], cwd=root, check=True)
+        race = Path(f"{folder}/recordings/full-length")
+        about = json.loads((race / "session.json").read_text())
+        choice = (about["season"], about["round"], about["session"])
+        measure("a synthetic race of full length", [race], *choice, folder, endpoint)
+    finally:
+        server.terminate()

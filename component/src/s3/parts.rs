@@ -14,6 +14,9 @@ use crate::error::{Error, Kind, Result};
 /// How much of a piece is compressed at once.
 const CHUNK: usize = 64 << 10;
 
+/// The room of a part of the usual size.
+const USUAL: usize = (8 << 20) + CHUNK;
+
 /// On telemetry within 5 % of level 6, the usual one, at four times its speed.
 const LEVEL: Compression = Compression::new(3);
 
@@ -113,11 +116,15 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Appends to a buffer that holds about a part. A `Vec` left alone would double to two of them.
+/// Appends to a buffer that holds about a part. A `Vec` left alone would double to two of them, and leave as much in
+/// holes where it was smaller; room that is not written costs nothing.
 fn append(buffer: &mut Vec<u8>, bytes: &[u8], part_size: usize) {
     if buffer.capacity() - buffer.len() < bytes.len() {
-        let doubled = (2 * buffer.len()).min(part_size + CHUNK);
-        buffer.reserve_exact(doubled.saturating_sub(buffer.len()).max(bytes.len()));
+        let room = match buffer.len() {
+            0 => 0,
+            length => (2 * length).max(USUAL).min(part_size + CHUNK),
+        };
+        buffer.reserve_exact(room.saturating_sub(buffer.len()).max(bytes.len()));
     }
     buffer.extend_from_slice(bytes);
 }
