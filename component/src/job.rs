@@ -130,46 +130,35 @@ async fn fetch_and_store<R: Transport + Clock>(
     warnings: &mut Vec<String>,
 ) -> Result<Option<Stored>> {
     let name = source.name();
-    let mut hash = None;
-    let mut stored = store.stored_earlier(name).await?;
-    while stored.is_none() {
-        let document = fetch(source, job, shared, client).await?;
-        // A streamed document knows what it lacks when it was read.
-        let lacks = document.warnings.clone();
-        // The hash is metadata, which go ahead of a long document: it is read for that first.
-        let for_its_hash = job.bucket.if_changed && source.is_streamed() && hash.is_none();
-        let outcome = match job.dry_run || for_its_hash {
-            true => match document.read().await {
-                Ok((size, _)) if job.dry_run => {
-                    let bucket = &job.bucket.name;
-                    let would = format!("{name}: would store {size} bytes in {bucket}; this is a dry run");
-                    client.log.info(&would);
-                    Ok(None)
-                }
-                Ok((_, sha256)) => match store.already_stored(name, &sha256).await {
-                    Ok(None) => {
-                        hash = Some(sha256);
-                        continue;
-                    }
-                    outcome => outcome,
-                },
-                Err(error) => Err(error),
-            },
-            false => {
-                let sha256 = document.sha256.or(hash.take());
-                store.put(name, Document { sha256, ..document }).await.map(Some)
-            }
-        };
-        for warning in lacks.take() {
-            client.log.warn(&format!("{name}: {warning}"));
-            warnings.push(format!("{name}: {warning}"));
-        }
-        stored = outcome?;
+    if let Some(stored) = store.stored_earlier(name).await? {
+        return Ok(Some(said(stored, job, &client.log)));
+    }
+    let mut document = fetch(source, job, shared, client).await?;
+    // A streamed document knows what it lacks when it was read.
+    let mut lacks = document.warnings.clone();
+    let outcome = async {
         if job.dry_run {
+            let (bucket, (size, _)) = (&job.bucket.name, document.read().await?);
+            client.log.info(&format!("{name}: would store {size} bytes in {bucket}; this is a dry run"));
             return Ok(None);
         }
+        if job.bucket.if_changed && source.is_streamed() {
+            // The hash is metadata, which go ahead of a long document: it is read for that first.
+            let (_, sha256) = document.read().await?;
+            if let Some(stored) = store.already_stored(name, &sha256).await? {
+                return Ok(Some(stored));
+            }
+            document = Document { sha256: Some(sha256), ..fetch(source, job, shared, client).await? };
+            lacks = document.warnings.clone();
+        }
+        store.put(name, document).await.map(Some)
     }
-    Ok(stored.map(|stored| said(stored, job, &client.log)))
+    .await;
+    for warning in lacks.take() {
+        client.log.warn(&format!("{name}: {warning}"));
+        warnings.push(format!("{name}: {warning}"));
+    }
+    Ok(outcome?.map(|stored| said(stored, job, &client.log)))
 }
 
 /// Prints the key of what was stored.
