@@ -347,3 +347,34 @@ print(json.dumps([
     assert_eq!(answers, expected);
     assert_eq!(open_uploads(&folder(&store)), [""; 0]);
 }
+
+/// Whether the store has seen the parts come, and joins them, or leaves them to s3s-fs, as where an ETag is not theirs.
+#[test]
+fn an_object_of_parts_is_the_same_however_it_is_completed() {
+    let script = r"
+import hashlib
+bucket, parts = sys.argv[1], [b'a' * (5 << 20), b'b' * (6 << 20), b'c']
+def stored(key, last_tag):
+    meta = {'source': 'mock'}
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=key, Metadata=meta, ContentType='application/json')
+    named = {'Bucket': bucket, 'Key': key, 'UploadId': upload['UploadId']}
+    tags = [s3.upload_part(PartNumber=n, Body=part, **named)['ETag'] for n, part in enumerate(parts, 1)]
+    tags[-1] = last_tag or tags[-1]
+    listed = [{'PartNumber': n, 'ETag': tag} for n, tag in enumerate(tags, 1)]
+    tag = s3.complete_multipart_upload(MultipartUpload={'Parts': listed}, **named)['ETag']
+    o = s3.get_object(Bucket=bucket, Key=key)
+    same = o['Body'].read() == b''.join(parts)
+    return [tag, o['ETag'], same, o['Metadata'], o['ContentType']]
+sums = [hashlib.md5(part).digest() for part in parts]
+tag = '\x22' + hashlib.md5(b''.join(sums)).hexdigest() + '-3\x22'
+print(json.dumps([tag, stored('raw/1.json', None), stored('raw/2.json', '\x22' + '0' * 32 + '\x22')]))";
+    let store = Store::start();
+    let Some(answers) = boto3(&store, script, &[]) else { return };
+    let expected = serde_json::json!([answers[0], answers[0], true, {"source": "mock"}, "application/json"]);
+    assert_eq!((&answers[1], &answers[2]), (&expected, &expected));
+    assert_eq!(fs::read_dir(folder(&store)).unwrap().filter(is_of_an_upload).count(), 0);
+}
+
+fn is_of_an_upload(file: &std::io::Result<fs::DirEntry>) -> bool {
+    file.as_ref().is_ok_and(|file| file.file_name().to_string_lossy().starts_with(".upload"))
+}
