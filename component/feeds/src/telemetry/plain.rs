@@ -79,7 +79,11 @@ impl<'a> Plain<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::feeds::Car;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::super::feeds::{Car, Position};
+    use super::super::{Keep, Reader, document};
     use super::*;
 
     const RECORD: &str = r#"{"Entries":[{"Utc":"2024-04-19T07:30:00.1Z","Cars":{"1":{"Channels":{"0":9877,"2":164,"3":4,"4":64,"5":0,"45":8}},"22":{"Channels":{"0":-5,"2":0,"3":0,"4":0,"5":100}}}},{"Utc":"","Cars":{"1":{"Channels":{"0":0,"2":0,"3":0,"4":0,"5":0,"45":0}}}}]}"#;
@@ -99,6 +103,47 @@ mod tests {
             (String::new(), 0, "1".to_owned(), [0; 6]),
         ];
         assert_eq!(read(RECORD), Some(expected));
+    }
+
+    const POSITIONS: &str = r#"{"Position":[{"Timestamp":"2024-04-19T07:30:00.25Z","Entries":{"1":{"Status":"OnTrack","X":-12,"Y":0,"Z":340},"22":{"Status":"0","X":5,"Y":6,"Z":7}}},{"Timestamp":"2024-04-19T07:30:00.5Z","Entries":{"22":{"Status":"","X":1,"Y":2,"Z":3}}}]}"#;
+
+    /// What is made of two feeds of two records each, and of how many a part could not be read.
+    fn tables(cars: [&str; 2], positions: [&str; 2]) -> Option<(String, usize)> {
+        let (mut car, mut position) =
+            (Reader::<Car>::new(Keep::Samples), Reader::<Position>::new(Keep::Samples));
+        for (car_record, position_record) in cars.into_iter().zip(positions) {
+            car.push(format!("00:00:01.000{car_record}\r\n").as_bytes());
+            position.push(format!("00:00:01.250{position_record}\r\n").as_bytes());
+        }
+        let (car, position) = (car.finish().ok()?, position.finish().ok()?);
+        let drivers: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        let pieces = document(&car, &position, &drivers).map(|piece| piece.expect("few rows"));
+        let document = String::from_utf8(pieces.flatten().collect()).expect("JSON is UTF-8");
+        Some((document, car.count.undecodable + position.count.undecodable))
+    }
+
+    /// The bytes behind the first of a record, some of them replaced.
+    fn damaged(record: &'static str) -> impl Strategy<Value = String> {
+        let bytes = select(b"0123456789\"{}[]:,-.eE \\tnUu".to_vec());
+        prop::collection::vec((1..record.len(), bytes), 0..3).prop_map(move |changes| {
+            let mut bytes = record.as_bytes().to_vec();
+            changes.into_iter().for_each(|(at, byte)| bytes[at] = byte);
+            String::from_utf8(bytes).expect("ASCII")
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        /// A space is all that keeps a record from being plain.
+        #[test]
+        fn is_what_any_json_would_be(car in damaged(RECORD), position in damaged(POSITIONS)) {
+            let spaced = |record: &str| record.replacen('{', "{ ", 1);
+            prop_assert_eq!(
+                tables([&car, RECORD], [&position, POSITIONS]),
+                tables([&spaced(&car), &spaced(RECORD)], [&spaced(&position), &spaced(POSITIONS)])
+            );
+        }
     }
 
     /// Whatever a byte is replaced by, the record is read as any JSON is, or not at all.
