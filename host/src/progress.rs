@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Uri};
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use indicatif::{DecimalBytes, HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use tokio::io::AsyncWrite;
-use wasmtime_wasi_http::{Error, WasiBody};
+use wasmtime_wasi_http::WasiBody;
 
 use crate::options;
 
@@ -123,7 +123,11 @@ impl Transfer {
             }
             bar.inc_length(to_come);
         }
-        Counted { body, moved, to_come }.boxed_unsync()
+        let mut count = Count { moved, to_come };
+        let count = move |frame: &Frame<Bytes>| {
+            count.add(frame.data_ref().map_or(0, |data| data.len() as u64));
+        };
+        body.inspect_frame(count).boxed_unsync()
     }
 }
 
@@ -139,14 +143,14 @@ impl Drop for Moved {
     }
 }
 
-struct Counted {
-    body: WasiBody,
+/// Of one body.
+struct Count {
     moved: Arc<Moved>,
     /// Bytes that are in the line's length already.
     to_come: u64,
 }
 
-impl Counted {
+impl Count {
     fn add(&mut self, bytes: u64) {
         self.moved.bytes.fetch_add(bytes, Ordering::Relaxed);
         if let Some(bar) = &self.moved.bar {
@@ -158,31 +162,7 @@ impl Counted {
     }
 }
 
-impl Body for Counted {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            self.add(frame.data_ref().map_or(0, |data| data.len() as u64));
-        }
-        polled
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-}
-
-impl Drop for Counted {
+impl Drop for Count {
     fn drop(&mut self) {
         // What was broken off does not come any more.
         if let Some(bar) = &self.moved.bar {
