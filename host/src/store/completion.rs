@@ -6,18 +6,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use s3s::crypto::{Checksum, Md5};
 use s3s::dto::{CompleteMultipartUploadInput, ETag};
 
+use super::files::{described, owner, part};
+
 /// The ETags of the parts that came, by the names of their files.
 pub type Seen = HashMap<String, ETag>;
-
-/// The name of the file that holds a part.
-pub fn part(id: &str, number: i32) -> String {
-    format!(".upload_id-{id}.part-{number}")
-}
 
 /// A new object, and all that it is made of.
 pub struct Completion {
@@ -54,14 +49,12 @@ impl Completion {
             return None;
         }
         names.iter().for_each(|name| drop(seen.remove(name)));
-        let encoded = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
-        let file =
-            |of: &str| folder.join(format!(".bucket-{}.object-{}.{of}.json", encoded(bucket), encoded(key)));
+        let file = |of: &str| folder.join(described(bucket, key, of));
         Some(Completion {
             e_tag: format!("{:032x}-{}", u128::from_be_bytes(sums.finalize()), names.len()),
             object,
             parts: names.iter().map(|name| folder.join(name)).collect(),
-            owner: folder.join(format!(".upload-{id}.json")),
+            owner: folder.join(owner(id)),
             described: file(&format!("upload-{id}.metadata")),
             metadata: file("metadata"),
             internal: file("internal"),

@@ -13,7 +13,7 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
-use super::completion::{Completion, Seen, part};
+use super::completion::{Completion, Seen};
 
 /// A folder's objects and uploads.
 pub struct Files {
@@ -125,10 +125,26 @@ impl S3 for Files {
 /// Whether there is an upload of this id.
 pub fn is_open(folder: &Path, id: &str) -> bool {
     let is_id = id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    is_id && folder.join(format!(".upload-{id}.json")).is_file()
+    is_id && folder.join(owner(id)).is_file()
 }
 
-/// What a file of s3s-fs 0.14 holds of an upload; the name says which.
+/// The name that s3s-fs 0.14 gives the file of who began an upload.
+pub fn owner(id: &str) -> String {
+    format!(".upload-{id}.json")
+}
+
+/// That of a part.
+pub fn part(id: &str, number: i32) -> String {
+    format!(".upload_id-{id}.part-{number}")
+}
+
+/// Those of what is known of an object: `metadata`, `internal`, or `upload-<id>.metadata` before it is there.
+pub fn described(bucket: &str, key: &str, of: &str) -> String {
+    let encoded = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+    format!(".bucket-{}.object-{}.{of}.json", encoded(bucket), encoded(key))
+}
+
+/// What a file of s3s-fs holds of an upload; the name says which.
 enum Piece<'a> {
     /// `.upload-<id>.json`
     Owner,
