@@ -8,7 +8,6 @@ use futures_util::stream::{LocalBoxStream, StreamExt, once};
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
-use crate::s3::parts::hex;
 
 /// The bytes of a document in order, in pieces of any size. A piece is made when it is asked for, so that
 /// a document need never be in memory as a whole; an error ends it, and nothing of it is stored.
@@ -19,7 +18,7 @@ pub struct Document<'a> {
     pub body: Body<'a>,
     /// Metadata beyond what every object has, as `x-amz-meta-<name>`: name and value.
     pub metadata: Vec<(&'static str, String)>,
-    /// Of the whole body in lower-case hex, where the source knows it before the body was read: the
+    /// Of the whole body in lower-case hex, if the source knows it before the body was read: the
     /// metadata of a long document is sent ahead of it. A body that turns out otherwise is not stored.
     pub sha256: Option<String>,
     pub warnings: Warnings,
@@ -43,7 +42,7 @@ impl<'a> Document<'a> {
             size += piece.len() as u64;
             sha256.update(&piece);
         }
-        Ok((size, hex(&sha256.finalize())))
+        Ok((size, hex::encode(sha256.finalize())))
     }
 }
 

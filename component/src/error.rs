@@ -1,70 +1,78 @@
 //! What can go wrong, in the words of the person who has to act on it.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The result of everything in the job that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why something failed. The contract names these kinds; each is one row of [`Kind::row`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+/// Declares the kinds, once for all: name in reports, exit code, and whether another attempt at the whole
+/// operation can help. The WIT has an enum of the same names in the same order; `same_kind!` goes between the two.
+macro_rules! kinds {
+    ($dollar:tt $($(#[$doc:meta])* $kind:ident $name:literal $exit_code:literal $is_transient:literal;)*) => {
+        /// Why something failed. The contract names these kinds.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            pub const ALL: &[Kind] = &[$(Kind::$kind),*];
+
+            fn row(self) -> (&'static str, u8, bool) {
+                match self { $(Kind::$kind => ($name, $exit_code, $is_transient),)* }
+            }
+        }
+
+        /// Turns a kind of one type into that of another: `same_kind!(kind, Kind => ErrorKind)`. Both types have
+        /// all the names, which the compiler checks.
+        #[macro_export]
+        macro_rules! same_kind {
+            ($dollar kind:expr, $dollar from:ident => $dollar to:ident) => {
+                match $dollar kind { $($dollar from::$kind => $dollar to::$kind,)* }
+            };
+        }
+    };
+}
+
+kinds! { $
     /// Wrong option, variable or input file; nothing was sent.
-    Usage,
+    Usage "usage" 2 false;
     /// The upstream refuses this address (403).
-    Blocked,
+    Blocked "blocked" 1 false;
     /// The upstream has no data yet.
-    NotPublished,
+    NotPublished "not-published" 75 false;
     /// The upstream has no such document.
-    NotFound,
-    /// Too many requests; the unix second from which on the upstream answers again, if it said so.
-    RateLimited(Option<u64>),
+    NotFound "not-found" 1 false;
+    /// Too many requests.
+    RateLimited "rate-limited" 75 false;
     /// The upstream wants a sign-in (401).
-    SignIn,
+    SignIn "sign-in" 1 false;
     /// No connection, a timeout, a response cut short.
-    Network,
+    Network "network" 1 true;
     /// The sandbox does not let the job reach this host.
-    Denied,
-    /// The upstream or the store keeps answering with this server error.
-    Unavailable(u16),
+    Denied "denied" 1 false;
+    /// The upstream or the store keeps answering with an error of its own.
+    Unavailable "unavailable" 1 true;
     /// What came is not the JSON that was asked for.
-    NotJson,
+    NotJson "not-json" 1 true;
     /// The store refuses the credentials, or they lack a permission.
-    Credentials,
+    Credentials "credentials" 1 false;
     /// The bucket does not exist.
-    NoSuchBucket,
+    NoSuchBucket "no-such-bucket" 1 false;
     /// This machine's clock and the store's differ too much.
-    ClockSkew,
+    ClockSkew "clock-skew" 1 false;
+    /// Another run is writing the same key, or has ended this one's upload.
+    Conflict "conflict" 1 true;
     /// The store refuses the request for a reason of its own.
-    StoreRefused,
+    StoreRefused "store-refused" 1 false;
 }
 
 impl Kind {
-    /// Name in reports, exit code, and whether another attempt at the whole operation can help.
-    fn row(self) -> (&'static str, u8, bool) {
-        match self {
-            Kind::Usage => ("usage", 2, false),
-            Kind::Blocked => ("blocked", 1, false),
-            Kind::NotPublished => ("not-published", 75, false),
-            Kind::NotFound => ("not-found", 1, false),
-            Kind::RateLimited(_) => ("rate-limited", 75, false),
-            Kind::SignIn => ("sign-in", 1, false),
-            Kind::Network => ("network", 1, true),
-            Kind::Denied => ("denied", 1, false),
-            Kind::Unavailable(_) => ("unavailable", 1, true),
-            Kind::NotJson => ("not-json", 1, true),
-            Kind::Credentials => ("credentials", 1, false),
-            Kind::NoSuchBucket => ("no-such-bucket", 1, false),
-            Kind::ClockSkew => ("clock-skew", 1, false),
-            Kind::StoreRefused => ("store-refused", 1, false),
-        }
-    }
-
     /// The kind's name in logs and reports.
     pub fn name(self) -> &'static str {
         self.row().0
     }
 
-    /// The process's exit code where this is the only failure.
+    /// The process's exit code if this is the only failure.
     pub fn exit_code(self) -> u8 {
         self.row().1
     }
@@ -76,21 +84,63 @@ impl Kind {
 }
 
 /// One failure: its kind, and one line with cause, URL and remedy. Never holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Error {
     pub kind: Kind,
     pub message: String,
+    /// The HTTP status that said so, if one did.
+    pub status: Option<u16>,
+    /// The unix second from which on the host answers again, if it said so.
+    pub until: Option<u64>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { kind, message: one_line(&message.into()) }
+        Error { kind, message: one_line(&message.into()), status: None, until: None, source: None }
     }
 
     pub fn usage(message: impl Into<String>) -> Self {
         Error::new(Kind::Usage, message)
     }
+
+    /// The same failure, of an answer with this status.
+    pub fn with_status(self, status: u16) -> Self {
+        Error { status: Some(status), ..self }
+    }
+
+    /// The same failure, over at this unix second.
+    pub fn with_until(self, until: Option<u64>) -> Self {
+        Error { until, ..self }
+    }
+
+    /// The same failure, because of another one.
+    pub fn because_of(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Error { source: Some(Arc::new(source)), ..self }
+    }
+
+    /// The same failure in other words.
+    pub fn reworded(self, message: impl Into<String>) -> Self {
+        Error { message: one_line(&message.into()), ..self }
+    }
+
+    /// Whether the host says that it does not give this, now and later.
+    pub fn is_refusal(&self) -> bool {
+        match self.status {
+            Some(status) => (400..500).contains(&status) && self.kind != Kind::RateLimited,
+            None => self.kind == Kind::NotFound,
+        }
+    }
 }
+
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let told = |error: &Error| (error.kind, error.status, error.until);
+        told(self) == told(other) && self.message == other.message
+    }
+}
+
+impl Eq for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +148,11 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
 
 /// Upstream texts can hold line breaks and control characters; a log line must not.
 fn one_line(text: &str) -> String {

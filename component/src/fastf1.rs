@@ -23,15 +23,15 @@ use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
 use serde::de::IgnoredAny;
 
-use crate::client::Client;
 use crate::document::Document;
-use crate::download::Sink;
 use crate::error::{Error, Kind, Result};
-use crate::jolpica;
+use crate::http::body::Sink;
+use crate::http::client::Client;
+use crate::http::transport::{Clock, Transport};
+use crate::jolpica::document_url;
 use crate::livetiming::Missing;
-use crate::options::Job;
-use crate::runtime::{Clock, Transport};
-use crate::schedule::{Name, Session, Sort};
+use crate::session::{Session, SessionKind, SessionName};
+use crate::upstreams::Upstreams;
 use feed::Unusable;
 use tables::{Sources, Tables};
 use telemetry::{Car, Keep, Position, Reader, Samples, zero_date};
@@ -53,32 +53,44 @@ const DRIVERS: &str = "DriverList";
 const CAR: &str = "CarData.z";
 const POSITION: &str = "Position.z";
 
+/// Which documents are to be made of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub tables: bool,
+    pub telemetry: bool,
+}
+
 /// A session, with all that the upstreams have of it for the documents that a job asks for.
-pub struct Loaded {
+pub struct SessionData {
     session: Session,
     feeds: Feeds,
     missing: Missing,
-    /// FastF1 has no telemetry at all where one of the two feeds cannot be used.
+    /// FastF1 has no telemetry at all if one of the two feeds cannot be used.
     samples: std::result::Result<(Samples<Car>, Samples<Position>), Unusable>,
     ergast: Ergast,
-    /// FastF1's `session.drivers`, where telemetry is asked for.
+    /// FastF1's `session.drivers`, if telemetry is asked for.
     drivers: Vec<String>,
     /// Why livetiming has nothing of the session, or no telemetry.
     nothing: Option<Error>,
     no_telemetry: Option<Error>,
 }
 
-/// Loads what `job` wants of a session; each feed is fetched once, and telemetry read as it comes.
+/// Loads what the documents need; each feed is fetched once, and telemetry read as it comes.
 ///
-/// Fails where trying again may bring more.
-pub async fn load<R: Transport + Clock>(client: &Client<R>, job: &Job, session: &Session) -> Result<Loaded> {
-    let mut feeds = Feeds::of(if job.include_fastf1 { TABLES } else { &[DRIVERS] }, session);
-    let keep = if job.include_telemetry { Keep::Samples } else { Keep::ZeroDate };
+/// Fails if trying again may bring more.
+pub async fn load<R: Transport + Clock>(
+    client: &Client<R>,
+    upstreams: &Upstreams,
+    session: &Session,
+    wanted: Wanted,
+) -> Result<SessionData> {
+    let mut feeds = Feeds::of(if wanted.tables { TABLES } else { &[DRIVERS] }, session);
+    let keep = if wanted.telemetry { Keep::Samples } else { Keep::ZeroDate };
     let (mut car, mut position) = (Reader::<Car>::new(keep), Reader::<Position>::new(keep));
     let mut topics = feeds.sinks();
     topics.extend([(CAR, &mut car as &mut dyn Sink), (POSITION, &mut position)]);
-    let read = read(client, job, session, &mut topics);
-    let (read, ergast) = join(read, ergast(client, job, session)).await;
+    let read = read(client, upstreams, session, &mut topics);
+    let (read, ergast) = join(read, ergast(client, upstreams, session, wanted)).await;
     let ergast = ergast?;
     let (missing, nothing) = match read {
         Ok(missing) => (missing, None),
@@ -88,7 +100,7 @@ pub async fn load<R: Transport + Clock>(client: &Client<R>, job: &Job, session: 
     };
     feeds.0.retain(|(topic, _)| nothing.is_none() && !missing.iter().any(|(other, _)| other == topic));
     let samples = car.finish().and_then(|car| Ok((car, position.finish()?)));
-    let mut loaded = Loaded {
+    let mut loaded = SessionData {
         session: session.clone(),
         feeds,
         missing,
@@ -98,15 +110,15 @@ pub async fn load<R: Transport + Clock>(client: &Client<R>, job: &Job, session: 
         nothing,
         no_telemetry: None,
     };
-    if job.include_telemetry && loaded.nothing.is_none() {
-        loaded.prepare_telemetry(client, job).await?;
+    if wanted.telemetry && loaded.nothing.is_none() {
+        loaded.prepare_telemetry(client, upstreams, wanted).await?;
     }
     Ok(loaded)
 }
 
 async fn read<R: Transport + Clock>(
     client: &Client<R>,
-    job: &Job,
+    upstreams: &Upstreams,
     session: &Session,
     topics: &mut [(&'static str, &mut dyn Sink)],
 ) -> Result<Missing> {
@@ -114,12 +126,12 @@ async fn read<R: Transport + Clock>(
         let message = format!("livetiming does not cover {session}, the schedule says");
         return Err(Error::new(Kind::NotFound, message));
     }
-    job.livetiming.read(client, session, topics).await
+    upstreams.livetiming.read(client, session, topics).await
 }
 
-impl Loaded {
+impl SessionData {
     /// `{"laps": [...], "weather": [...], "results": [...]}`. A table that FastF1 could not make is null, and a
-    /// warning says why. Fails where neither upstream has anything.
+    /// warning says why. Fails if neither upstream has anything.
     pub fn tables(&self) -> Result<Document<'static>> {
         let mut warnings = self.ergast.warnings.clone();
         match &self.nothing {
@@ -138,11 +150,11 @@ impl Loaded {
         let tables = Tables::of(&self.session, &Sources { zero_date, ..self.sources(&feed) });
         warnings.extend(tables.warnings.iter().cloned());
         let document = Document::whole(tables.to_json());
-        Ok(Document { metadata: self.session.metadata(), warnings: warnings.into(), ..document })
+        Ok(Document { metadata: self.session.id().metadata(), warnings: warnings.into(), ..document })
     }
 
-    /// `{"car_data": {number: [...], ...}, "pos_data": {...}}`, row after row. Both are null where FastF1 cannot
-    /// use a feed. Fails where there is neither feed.
+    /// `{"car_data": {number: [...], ...}, "pos_data": {...}}`, row after row. Both are null if FastF1 cannot
+    /// use a feed. Fails if there is neither feed.
     pub fn telemetry(&self) -> Result<Document<'_>> {
         if let Some(error) = self.nothing.as_ref().or(self.no_telemetry.as_ref()) {
             return Err(error.clone());
@@ -160,21 +172,27 @@ impl Loaded {
                 Document::whole(b"{\"car_data\":null,\"pos_data\":null}".to_vec())
             }
         };
-        Ok(Document { metadata: self.session.metadata(), warnings: warnings.into(), ..document })
+        Ok(Document { metadata: self.session.id().metadata(), warnings: warnings.into(), ..document })
     }
 
-    async fn prepare_telemetry<R: Transport + Clock>(&mut self, client: &Client<R>, job: &Job) -> Result<()> {
+    async fn prepare_telemetry<R: Transport + Clock>(
+        &mut self,
+        client: &Client<R>,
+        upstreams: &Upstreams,
+        wanted: Wanted,
+    ) -> Result<()> {
+        let livetiming = &upstreams.livetiming;
         let of = |topic: &str| self.missing.iter().find(|(other, _)| *other == topic);
         if let (Some((_, why)), Some(_)) = (of(CAR), of(POSITION)) {
-            let error = job.livetiming.why_nothing(client, &self.session, "no telemetry", why.clone()).await;
+            let error = livetiming.why_nothing(client, &self.session, "no telemetry", why.clone()).await;
             self.no_telemetry = Some(error);
             return Ok(());
         }
         self.drivers = self.numbers();
-        if self.drivers.is_empty() && !job.include_fastf1 {
+        if self.drivers.is_empty() && !wanted.tables {
             // Nobody lists the drivers: the timing data tells who there was.
             let mut timing = Feeds::of(&["SessionStatus", "TimingData", "TimingAppData"], &self.session);
-            match job.livetiming.read(client, &self.session, &mut timing.sinks()).await {
+            match livetiming.read(client, &self.session, &mut timing.sinks()).await {
                 Err(error) if error.kind != Kind::NotFound => return Err(error),
                 _ => self.feeds.0.extend(timing.0),
             }
@@ -208,7 +226,8 @@ struct Feeds(Vec<(&'static str, Vec<u8>)>);
 
 impl Feeds {
     fn of(topics: &[&'static str], session: &Session) -> Feeds {
-        let topics = topics.iter().filter(|topic| **topic != "LapCount" || session.sort() == Sort::Race);
+        let topics =
+            topics.iter().filter(|topic| **topic != "LapCount" || session.kind() == SessionKind::Race);
         Feeds(topics.map(|topic| (*topic, Vec::new())).collect())
     }
 
@@ -248,14 +267,19 @@ struct Ergast {
     warnings: Vec<String>,
 }
 
-async fn ergast<R: Transport + Clock>(client: &Client<R>, job: &Job, session: &Session) -> Result<Ergast> {
+async fn ergast<R: Transport + Clock>(
+    client: &Client<R>,
+    upstreams: &Upstreams,
+    session: &Session,
+    wanted: Wanted,
+) -> Result<Ergast> {
     let results = results::ergast_document(session).map(|(document, _)| document);
-    let first_lap = (session.name == Name::Race && job.include_fastf1).then_some("laps/1");
+    let first_lap = (session.name == SessionName::Race && wanted.tables).then_some("laps/1");
     let mut warnings = Vec::new();
     let mut get = async |document: Option<&str>| {
         let Some(document) = document else { return Ok(None) };
         let path = format!("{}/{}/{document}.json", session.season, session.round);
-        let url = jolpica::url(&job.jolpica_url, &path)?;
+        let url = document_url(&upstreams.jolpica, &path)?;
         match client.get(&url, None).await {
             Ok(response) if serde_json::from_slice::<IgnoredAny>(&response.body).is_ok() => {
                 Ok(Some(response.body))
@@ -264,7 +288,7 @@ async fn ergast<R: Transport + Clock>(client: &Client<R>, job: &Job, session: &S
                 Kind::NotJson,
                 format!("{url} sent something that is not JSON; check the URL"),
             )),
-            Err(error) if matches!(error.kind, Kind::NotFound | Kind::Unavailable(400..500)) => {
+            Err(error) if error.is_refusal() && matches!(error.kind, Kind::NotFound | Kind::Unavailable) => {
                 warnings.push(error.message);
                 Ok(None)
             }

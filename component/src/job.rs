@@ -1,190 +1,257 @@
-//! The whole program: each source is fetched and stored; what fails and may yet succeed is tried again.
+//! The whole program: each item is fetched from its source and stored; what fails and may yet succeed is tried again.
 
 use std::cell::OnceCell;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::client::Client;
+use http::HeaderValue;
+
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::fastf1::Loaded;
-use crate::log::Log;
-use crate::options::Job;
+use crate::fastf1::{self, SessionData, Wanted};
+use crate::http::client::{self, Client};
+use crate::http::transport::{Clock, Transport};
+use crate::http::url::authority;
+use crate::log::{self, Log};
 use crate::report::{Failure, Report, Stored};
-use crate::runtime::{Clock, Transport};
-use crate::s3::Store;
-use crate::schedule::{Session, session_asked_for};
-use crate::{fastf1, jolpica, mock, raw_feeds};
+use crate::s3::bucket::Bucket;
+use crate::s3::client::S3Client;
+use crate::s3::credentials::Keys;
+use crate::s3::store::{Kept, Object, Store};
+use crate::schedule::session_asked_for;
+use crate::session::{Session, SessionId};
+use crate::source::{Item, Source};
+use crate::upstreams::Upstreams;
+use crate::{jolpica, mock, raw_feeds};
 
-/// Where a document comes from; the name is a segment of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Mock,
-    Jolpica,
-    Fastf1,
-    Telemetry,
-    Livetiming,
+/// One run, validated: nothing in here can turn out to be malformed once requests are under way.
+#[derive(Debug)]
+pub struct Job {
+    /// The documents to keep.
+    pub items: Vec<Item>,
+    /// What the source `mock` reads.
+    pub mock_file: Option<String>,
+    pub upstreams: Upstreams,
+    pub bucket: Bucket,
+    /// Attempts at the whole operation, at least 1.
+    pub attempts: u32,
+    pub user_agent: HeaderValue,
+    /// A second and upstream host; 0 is no limit.
+    pub requests_per_second: usize,
+    pub dry_run: bool,
+    pub log_format: log::Format,
+    /// What the host calls this run; none: the job makes an id up.
+    pub run_id: Option<String>,
 }
 
-impl Source {
-    fn name(self) -> &'static str {
-        match self {
-            Source::Mock => "mock",
-            Source::Jolpica => "jolpica",
-            Source::Fastf1 => "fastf1",
-            Source::Telemetry => "telemetry",
-            Source::Livetiming => "livetiming",
+impl Job {
+    /// `host[:port]` of everything that this run may reach.
+    pub fn hosts(&self) -> Vec<String> {
+        let upstreams = self.items.iter().flat_map(Item::upstreams).map(|it| self.upstreams.url(*it));
+        let store = (!self.dry_run).then(|| authority(&self.bucket.url()));
+        let mut hosts: Vec<String> = upstreams.map(authority).chain(store).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
+    /// Whether a document of `source` is asked for.
+    pub fn wants(&self, source: Source) -> bool {
+        self.items.iter().any(|item| item.source == source)
+    }
+
+    /// Whether something is to be stored and nobody is there to sign for it.
+    pub fn lacks_credentials(&self) -> bool {
+        matches!(self.bucket.keys, Keys::Nowhere) && !self.bucket.unsigned && !self.dry_run
+    }
+
+    /// How this run talks to the world; `made_up` is its id if it was given none.
+    pub fn http(&self, made_up: u64) -> client::Config {
+        let run_id = self.run_id.clone().unwrap_or_else(|| format!("{made_up:016x}"));
+        client::Config {
+            user_agent: self.user_agent.clone(),
+            hosts: self.hosts(),
+            requests_per_second: self.requests_per_second,
+            hourly: authority(&self.upstreams.jolpica),
+            log: Log { format: self.log_format, run_id },
         }
     }
-
-    /// Whether the document is made while it is read, and can be made again.
-    fn is_streamed(self) -> bool {
-        matches!(self, Source::Telemetry | Source::Livetiming)
-    }
 }
 
-/// Runs `job` and says what became of it. Each key is printed on stdout as soon as it is stored.
+/// Runs `job` and says what became of it. Each key is printed on stdout as soon as it is certain.
 pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
-    let client = Client::new(runtime, job);
-    let store = Store::new(&client, &job.bucket);
-    let shared = Shared::default();
+    let config = job.http(runtime.random());
+    let client = Client::new(runtime, config);
+    let store = Store::new(S3Client::new(&client, &job.bucket));
+    let run = Run { job, client: &client, store, chosen: OnceCell::new(), data: OnceCell::new() };
     let mut report = Report::default();
-    let mut pending = sources(job);
+    let mut pending: Vec<(&Item, Option<Error>)> = job.items.iter().map(|item| (item, None)).collect();
     for attempt in 1..=job.attempts {
-        report.failed.retain(|failure| pending.iter().all(|source| source.name() != failure.source));
-        for source in std::mem::take(&mut pending) {
-            match fetch_and_store(source, job, &shared, &client, &store, &mut report.warnings).await {
-                Ok(stored) => report.stored.extend(stored),
-                Err(error) => {
-                    client.log.error(&format!("{}: {error}", source.name()));
-                    if error.kind.is_transient() {
-                        pending.push(source);
-                    }
-                    report.failed.push(Failure { source: source.name().into(), error });
+        for (item, failure) in &mut pending {
+            if failure.as_ref().is_none_or(|error: &Error| error.kind.is_transient()) {
+                *failure = run.fetch_and_store(item, &mut report).await.err();
+                if let Some(error) = &failure {
+                    client.log.error(&format!("{}: {error}", run.name(item)));
                 }
             }
         }
-        if pending.is_empty() || attempt == job.attempts {
+        pending.retain(|(_, failure)| failure.is_some());
+        let may_help = pending.iter().flat_map(|(_, failure)| failure).any(|error| error.kind.is_transient());
+        if !may_help || attempt == job.attempts {
             break;
         }
         let wait = 5 * attempt;
         client.log.warn(&format!("attempt {attempt} of {} failed; the next one in {wait} s", job.attempts));
         client.runtime.sleep(Duration::from_secs(wait.into())).await;
     }
-    // The answers may be what was lost.
-    for failure in std::mem::take(&mut report.failed) {
-        match store.stored_earlier(&failure.source).await {
-            Ok(Some(stored)) => report.stored.push(said(stored, job, &client.log)),
-            _ => report.failed.push(failure),
-        }
+    for (item, failure) in pending {
+        run.give_up(item, failure, &mut report).await;
     }
     report
 }
 
-fn sources(job: &Job) -> Vec<Source> {
-    if job.mock_file.is_some() {
-        return vec![Source::Mock];
+/// A run under way.
+struct Run<'a, R> {
+    job: &'a Job,
+    client: &'a Client<R>,
+    store: Store<'a, R>,
+    /// The session that the job is about, chosen for the first item that needs it, kept for the next.
+    chosen: OnceCell<Session>,
+    /// What FastF1's tables and telemetry are both made of, loaded for the first of them.
+    data: OnceCell<SessionData>,
+}
+
+impl<R: Transport + Clock> Run<'_, R> {
+    async fn fetch_and_store(&self, item: &Item, report: &mut Report) -> Result<()> {
+        let Run { job, store, .. } = self;
+        let session = self.session_of(item).await?;
+        let name = item.name(session);
+        if let Some(object) = store.stored_earlier(&name).await? {
+            report.stored.push(self.stored(item, session, object));
+            return Ok(());
+        }
+        let mut document = self.fetch(item, session).await?;
+        // A streamed document knows what it lacks when it was read.
+        let mut lacks = document.warnings.clone();
+        let kept = async {
+            if job.dry_run {
+                let (bucket, (size, _)) = (&job.bucket.name, document.read().await?);
+                let message = format!("{name}: would store {size} bytes in {bucket}; this is a dry run");
+                self.client.log.info(&message);
+                return Ok(None);
+            }
+            if job.bucket.if_changed && item.source.is_streamed() {
+                // The hash is metadata, which go ahead of a long document: it is read for that first.
+                let (_, sha256) = document.read().await?;
+                if let Some(object) = store.already_stored(&name, &sha256).await? {
+                    return Ok(Some(Kept::Unchanged(object)));
+                }
+                document = Document { sha256: Some(sha256), ..self.fetch(item, session).await? };
+                lacks = document.warnings.clone();
+            }
+            store.put(&name, document).await.map(Some)
+        }
+        .await;
+        for warning in lacks.take() {
+            self.client.log.warn(&format!("{name}: {warning}"));
+            report.warnings.push(format!("{name}: {warning}"));
+        }
+        match kept? {
+            Some(Kept::Stored(object)) => report.stored.push(self.stored(item, session, object)),
+            Some(Kept::Unchanged(object)) => report.unchanged.push(self.unchanged(item, session, object)),
+            None => {}
+        }
+        Ok(())
     }
-    let asked_for = [
-        (Source::Jolpica, true),
-        (Source::Fastf1, job.include_fastf1),
-        (Source::Telemetry, job.include_telemetry),
-        (Source::Livetiming, job.include_livetiming),
-    ];
-    asked_for.into_iter().filter(|(_, asked)| *asked).map(|(source, _)| source).collect()
-}
 
-/// The session that the job is about, and what FastF1's tables and telemetry are both made of: chosen and
-/// loaded for the first source that needs it, kept for the next.
-#[derive(Default)]
-struct Shared {
-    session: OnceCell<Session>,
-    loaded: OnceCell<Loaded>,
-}
+    async fn fetch<'a>(&'a self, item: &Item, session: Option<SessionId>) -> Result<Document<'a>> {
+        let Run { job, client, .. } = self;
+        match item.source {
+            Source::Jolpica => match session {
+                Some(session) => jolpica::fetch_results(client, &job.upstreams.jolpica, &session).await,
+                None => jolpica::fetch(client, &job.upstreams.jolpica).await,
+            },
+            Source::Fastf1 => self.data(item).await?.tables(),
+            Source::Telemetry => self.data(item).await?.telemetry(),
+            Source::Livetiming => {
+                raw_feeds::fetch(client, &job.upstreams.livetiming, self.choose(item).await?).await
+            }
+            Source::Mock => match &job.mock_file {
+                Some(path) => mock::read(path),
+                None => Err(Error::usage("--mock-file is missing")),
+            },
+        }
+    }
 
-impl Shared {
-    async fn session<R: Transport + Clock>(&self, client: &Client<R>, job: &Job) -> Result<&Session> {
-        if let Some(session) = self.session.get() {
+    /// Which session the item is of, if it is of one.
+    async fn session_of(&self, item: &Item) -> Result<Option<SessionId>> {
+        match &item.session {
+            None => Ok(None),
+            Some(request) if !item.source.needs_session() && request.exact().is_some() => Ok(request.exact()),
+            Some(_) => Ok(Some(self.choose(item).await?.id())),
+        }
+    }
+
+    async fn choose(&self, item: &Item) -> Result<&Session> {
+        if let Some(session) = self.chosen.get() {
             return Ok(session);
         }
-        let session = session_asked_for(client, job).await?;
-        client.log.info(&format!("the session is {session}"));
-        Ok(self.session.get_or_init(|| session))
+        let request = item.session.as_ref().ok_or_else(|| Error::usage("no session was asked for"))?;
+        let session = session_asked_for(self.client, &self.job.upstreams, request).await?;
+        self.client.log.info(&format!("the session is {session}"));
+        Ok(self.chosen.get_or_init(|| session))
     }
 
-    async fn loaded<R: Transport + Clock>(&self, client: &Client<R>, job: &Job) -> Result<&Loaded> {
-        if let Some(loaded) = self.loaded.get() {
-            return Ok(loaded);
+    async fn data(&self, item: &Item) -> Result<&SessionData> {
+        if let Some(data) = self.data.get() {
+            return Ok(data);
         }
-        let loaded = fastf1::load(client, job, self.session(client, job).await?).await?;
-        Ok(self.loaded.get_or_init(|| loaded))
+        let Run { job, client, .. } = self;
+        let wanted = Wanted { tables: job.wants(Source::Fastf1), telemetry: job.wants(Source::Telemetry) };
+        let session = self.choose(item).await?;
+        let data = fastf1::load(client, &job.upstreams, session, wanted).await?;
+        Ok(self.data.get_or_init(|| data))
     }
-}
 
-async fn fetch_and_store<R: Transport + Clock>(
-    source: Source,
-    job: &Job,
-    shared: &Shared,
-    client: &Client<R>,
-    store: &Store<'_, R>,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Stored>> {
-    let name = source.name();
-    if let Some(stored) = store.stored_earlier(name).await? {
-        return Ok(Some(said(stored, job, &client.log)));
+    /// Which session the item is of, as far as it is known.
+    fn known_session(&self, item: &Item) -> Option<SessionId> {
+        let request = item.session.as_ref()?;
+        self.chosen.get().map(Session::id).or(request.exact())
     }
-    let mut document = fetch(source, job, shared, client).await?;
-    // A streamed document knows what it lacks when it was read.
-    let mut lacks = document.warnings.clone();
-    let outcome = async {
-        if job.dry_run {
-            let (bucket, (size, _)) = (&job.bucket.name, document.read().await?);
-            client.log.info(&format!("{name}: would store {size} bytes in {bucket}; this is a dry run"));
-            return Ok(None);
+
+    fn name(&self, item: &Item) -> String {
+        item.name(self.known_session(item))
+    }
+
+    /// Looks once more, as the answers may be what was lost; then the failure stands.
+    async fn give_up(&self, item: &Item, failure: Option<Error>, report: &mut Report) {
+        let session = self.known_session(item);
+        match self.store.stored_earlier(&self.name(item)).await {
+            Ok(Some(object)) => report.stored.push(self.stored(item, session, object)),
+            _ => report.failed.extend(failure.map(|error| {
+                let source = item.source.name().to_owned();
+                Failure { source, session, error }
+            })),
         }
-        if job.bucket.if_changed && source.is_streamed() {
-            // The hash is metadata, which go ahead of a long document: it is read for that first.
-            let (_, sha256) = document.read().await?;
-            if let Some(stored) = store.already_stored(name, &sha256).await? {
-                return Ok(Some(stored));
-            }
-            document = Document { sha256: Some(sha256), ..fetch(source, job, shared, client).await? };
-            lacks = document.warnings.clone();
+    }
+
+    fn stored(&self, item: &Item, session: Option<SessionId>, object: Object) -> Stored {
+        let what = format!("stored {} bytes in {} as", object.size, self.job.bucket.name);
+        self.said(item, session, object, &what)
+    }
+
+    fn unchanged(&self, item: &Item, session: Option<SessionId>, object: Object) -> Stored {
+        self.said(item, session, object, "has not changed since")
+    }
+
+    /// Prints the key of an object that is in the bucket.
+    fn said(&self, item: &Item, session: Option<SessionId>, object: Object, what: &str) -> Stored {
+        let Object { key, size, sha256 } = object;
+        let (name, key, log) = (&key.item, key.to_string(), &self.client.log);
+        if let Err(error) = writeln!(std::io::stdout(), "{key}") {
+            log.warn(&format!("{name}: the key cannot be printed: {error}"));
         }
-        store.put(name, document).await.map(Some)
-    }
-    .await;
-    for warning in lacks.take() {
-        client.log.warn(&format!("{name}: {warning}"));
-        warnings.push(format!("{name}: {warning}"));
-    }
-    Ok(outcome?.map(|stored| said(stored, job, &client.log)))
-}
-
-/// Prints the key of what was stored.
-fn said(stored: Stored, job: &Job, log: &Log) -> Stored {
-    let Stored { source, key, size, .. } = &stored;
-    if let Err(error) = writeln!(std::io::stdout(), "{key}") {
-        log.warn(&format!("{source}: the key cannot be printed: {error}"));
-    }
-    log.info(&format!("{source}: stored {size} bytes in {} as {key}", job.bucket.name));
-    stored
-}
-
-async fn fetch<'a, R: Transport + Clock>(
-    source: Source,
-    job: &'a Job,
-    shared: &'a Shared,
-    client: &'a Client<R>,
-) -> Result<Document<'a>> {
-    match source {
-        Source::Jolpica => jolpica::fetch(client, &job.jolpica_url).await,
-        Source::Fastf1 => shared.loaded(client, job).await?.tables(),
-        Source::Telemetry => shared.loaded(client, job).await?.telemetry(),
-        Source::Livetiming => raw_feeds::fetch(client, job, shared.session(client, job).await?).await,
-        Source::Mock => match &job.mock_file {
-            Some(path) => mock::read(path),
-            None => Err(Error::usage("--mock-file is missing")),
-        },
+        log.info(&format!("{name}: {what} {key}"));
+        Stored { source: item.source.name().to_owned(), session, key, size, sha256 }
     }
 }

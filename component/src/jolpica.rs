@@ -1,13 +1,28 @@
 //! Race results from Jolpica, or from any other API that speaks Ergast's JSON: the bytes as they came.
 
+use f1_ingest_feeds::value::{Json, Value};
 use http::Uri;
 use serde::de::IgnoredAny;
 
-use crate::client::{Client, authority};
 use crate::document::Document;
 use crate::error::{Error, Kind, Result};
-use crate::fastf1::value::{Json, Value};
-use crate::runtime::{Clock, Response, Transport};
+use crate::http::client::Client;
+use crate::http::transport::{Clock, Response, Transport};
+use crate::http::url::authority;
+use crate::session::{SessionId, SessionName};
+
+/// Fetches the results of a session.
+///
+/// Fails if the API has none of such a session, or not yet.
+pub async fn fetch_results<R: Transport + Clock>(
+    client: &Client<R>,
+    api: &Uri,
+    session: &SessionId,
+) -> Result<Document<'static>> {
+    let mut document = fetch(client, &results_url(api, session)?).await?;
+    document.metadata.extend(session.metadata());
+    Ok(document)
+}
 
 /// Fetches `url` and checks that it is an answer of the API with something in it.
 pub async fn fetch<R: Transport + Clock>(client: &Client<R>, url: &Uri) -> Result<Document<'static>> {
@@ -16,18 +31,45 @@ pub async fn fetch<R: Transport + Clock>(client: &Client<R>, url: &Uri) -> Resul
     Ok(Document { metadata: vec![("source-url", url.to_string())], ..Document::whole(response.body) })
 }
 
+/// The document that has the results of a session, if the API has them.
+pub fn results_of(session: SessionName) -> Option<&'static str> {
+    match session {
+        SessionName::Race => Some("results"),
+        SessionName::Qualifying => Some("qualifying"),
+        SessionName::Sprint => Some("sprint"),
+        _ => None,
+    }
+}
+
+/// The URL of a session's results.
+///
+/// Fails if the API has none of such a session.
+pub fn results_url(api: &Uri, session: &SessionId) -> Result<Uri> {
+    let SessionId { season, round, name } = session;
+    let document = results_of(*name).ok_or_else(|| {
+        let message = format!("Jolpica has no results of {}; it has R, Q and S", name.full());
+        Error::usage(message)
+    })?;
+    document_url(api, &format!("{season}/{round}/{document}.json"))
+}
+
+/// The list of races in any of the API's documents.
+pub fn races<'j, 'a>(document: Value<'j, 'a>) -> Option<Value<'j, 'a>> {
+    document.at(&["MRData", "RaceTable", "Races"]).filter(|races| races.is_list())
+}
+
 /// The URL of another document of the API that `url` is one of: all of them lie below `f1/`.
-pub fn url(url: &Uri, document: &str) -> Result<Uri> {
+pub fn document_url(url: &Uri, document: &str) -> Result<Uri> {
     let base = url.to_string();
     let base = match base.find("/f1/") {
         Some(at) => base.get(..at + "/f1".len()).unwrap_or_default().to_owned(),
         None => format!("{}://{}/ergast/f1", url.scheme_str().unwrap_or("https"), authority(url)),
     };
     let text = format!("{base}/{document}");
-    text.parse().map_err(|e| Error::usage(format!("{text} is no URL: {e}; check --jolpica-url")))
+    text.parse().map_err(|e| Error::usage(format!("{text} is not a URL: {e}; check --jolpica-url")))
 }
 
-/// Refuses what is no answer of the API, or one without rows: `total` is a number, as a text.
+/// Refuses what is not an answer of the API, or one without rows: `total` is a number, as a text.
 /// <https://github.com/jolpica/jolpica-f1/blob/main/docs/README.md>
 fn check(url: &Uri, response: &Response) -> Result<()> {
     let got = response.header("content-type").unwrap_or("no content type");
@@ -38,9 +80,9 @@ fn check(url: &Uri, response: &Response) -> Result<()> {
     if let Err(e) = serde_json::from_slice::<IgnoredAny>(&response.body) {
         if e.is_eof() && !response.body.is_empty() {
             let message = format!("{url}: the JSON ends in the middle ({e}); check the network");
-            return Err(Error::new(Kind::Network, message));
+            return Err(Error::new(Kind::Network, message).because_of(e));
         }
-        return Err(not_ergast(&e.to_string()));
+        return Err(not_ergast(&e.to_string()).because_of(e));
     }
     let mut json = Json::default();
     let answer = json.read_bytes(&response.body).and_then(|answer| answer.get("MRData"));
@@ -81,7 +123,7 @@ mod tests {
             ),
             ("https://example.org/results", "https://example.org/ergast/f1/2024.json"),
         ] {
-            assert_eq!(url(&Uri::from_static(given), "2024.json").unwrap(), expected);
+            assert_eq!(document_url(&Uri::from_static(given), "2024.json").unwrap(), expected);
         }
     }
 

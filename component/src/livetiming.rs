@@ -1,23 +1,27 @@
 //! livetiming, Formula 1's own timing feeds: where a session's feeds lie, and how they are fetched.
 
+pub mod index;
+
 use std::fmt;
 
 use chrono::{Datelike, TimeDelta};
 use futures_util::future::join_all;
 use http::Uri;
 
-use crate::client::Client;
-use crate::download::{Download, Sink};
 use crate::error::{Error, Kind, Result};
-use crate::runtime::{Clock, Transport};
-use crate::schedule::{Session, index};
+use crate::http::body::Sink;
+use crate::http::client::Client;
+use crate::http::download::Download;
+use crate::http::transport::{Clock, Transport};
+use crate::http::url;
+use crate::session::Session;
 
 /// Where livetiming is, and what signs in to it.
 #[derive(Debug)]
 pub struct Livetiming {
     /// Neither URL has a slash at its end.
     pub official: Uri,
-    /// Asked where `official` answers 400 or more; never sees the token.
+    /// Asked if `official` answers 400 or more; never sees the token.
     pub mirror: Uri,
     pub token: Option<Token>,
 }
@@ -57,14 +61,14 @@ impl Livetiming {
         path: &str,
         mut get: impl AsyncFnMut(&Uri, Option<&'a str>) -> Result<T>,
     ) -> std::result::Result<T, Refused> {
-        let official = match get(&url(&self.official, path)?, self.bearer()).await {
+        let official = match get(&url::below(&self.official, path)?, self.bearer()).await {
             Ok(answer) => return Ok(answer),
             Err(error) => self.explained(error),
         };
-        if !is_answer(official.kind) {
+        if official.status.is_none_or(|status| status < 400) {
             return Err(Refused { official, mirror: None });
         }
-        let mirror = get(&url(&self.mirror, path)?, None).await;
+        let mirror = get(&url::below(&self.mirror, path)?, None).await;
         mirror.map_err(|error| Refused { official, mirror: Some(error) })
     }
 
@@ -96,11 +100,12 @@ impl Livetiming {
             (Kind::Blocked, None) => "or a sign-in is wanted: set F1TV_TOKEN",
             _ => return error,
         };
-        Error::new(error.kind, format!("{}; {remedy}", error.message))
+        let message = format!("{error}; {remedy}");
+        error.reworded(message)
     }
 
     /// Reads topics of a session, all at once, each into its sink. Gives those that livetiming does not have;
-    /// fails where it has none at all, and where trying again may help.
+    /// fails if it has none at all, and if trying again may help.
     pub async fn read<R: Transport + Clock>(
         &self,
         client: &Client<R>,
@@ -111,7 +116,7 @@ impl Livetiming {
         for path in self.paths(client, session).await {
             let read = async |topic: &'static str, sink: &mut dyn Sink| {
                 let (path, mut feed) =
-                    (stream_path(&path, topic), Feed { sink, beginning: Beginning::default() });
+                    (stream_path(&path, topic), FeedSink { sink, beginning: Beginning::default() });
                 let read = self.ask(&path, async |url, token| client.read(url, token, &mut feed).await).await;
                 (topic, read.and_then(|_| feed.checked(&path)))
             };
@@ -133,7 +138,7 @@ impl Livetiming {
 
     /// Where a session may lie, best guess first: where the season's index says, and where FastF1 looks.
     pub async fn paths<R: Transport + Clock>(&self, client: &Client<R>, session: &Session) -> Vec<String> {
-        let index = self.get(client, &index_path(session.season)).await;
+        let index = self.get(client, &index::of_season(session.season)).await;
         let indexed = index.and_then(|body| index::path(&body, session)).unwrap_or_else(|error| {
             client.log.info(&format!("livetiming has no index of {}: {error}", session.season));
             None
@@ -145,7 +150,7 @@ impl Livetiming {
 
     /// Asks the official host for a file that is known to be there.
     async fn probe<R: Transport + Clock>(&self, client: &Client<R>) -> Result<()> {
-        let known = url(&self.official, &index_path(FINISHED_SEASON))?;
+        let known = url::below(&self.official, &index::of_season(FINISHED_SEASON))?;
         client.get(&known, self.bearer()).await.map(drop).map_err(|error| self.explained(error))
     }
 
@@ -176,11 +181,6 @@ impl Livetiming {
     }
 }
 
-/// A season's index, relative to `static/`.
-pub fn index_path(season: i32) -> String {
-    format!("{season}/Index.json")
-}
-
 /// A feed, relative to `static/`.
 pub fn stream_path(path: &str, topic: &str) -> String {
     format!("{path}{topic}.jsonStream")
@@ -190,7 +190,7 @@ pub fn stream_path(path: &str, topic: &str) -> String {
 #[derive(Debug)]
 pub struct Refused {
     pub official: Error,
-    /// None where the mirror was not asked.
+    /// None if the mirror was not asked.
     mirror: Option<Error>,
 }
 
@@ -202,22 +202,22 @@ impl From<Error> for Refused {
 
 impl Refused {
     /// The error that may not be there the next time: then nothing is to be stored without this feed. That the
-    /// mirror fails counts where it is what serves the session (`some` feeds came) and the official host did
+    /// mirror fails counts if it is what serves the session (`some` feeds came) and the official host did
     /// not say that there is no such feed.
     pub fn may_pass(&self, some: bool) -> Option<&Error> {
-        let passing = |error: &&Error| !is_gap(error.kind);
+        let passing = |error: &&Error| !error.is_refusal();
         let mirror = self.mirror.as_ref().filter(|_| some && self.official.kind != Kind::NotFound);
         Some(&self.official).filter(passing).or(mirror.filter(passing))
     }
 }
 
 /// A feed on its way into a sink, as long as it is one.
-struct Feed<'a> {
+struct FeedSink<'a> {
     sink: &'a mut dyn Sink,
     beginning: Beginning,
 }
 
-impl Sink for Feed<'_> {
+impl Sink for FeedSink<'_> {
     fn begin(&mut self) {
         self.beginning = Beginning::default();
         self.sink.begin();
@@ -231,7 +231,7 @@ impl Sink for Feed<'_> {
     }
 }
 
-impl Feed<'_> {
+impl FeedSink<'_> {
     fn checked(&self, path: &str) -> std::result::Result<(), Refused> {
         match self.beginning.is_page() {
             true => Err(not_a_feed(path).into()),
@@ -240,7 +240,7 @@ impl Feed<'_> {
     }
 }
 
-/// The first byte of a feed that is no white space.
+/// The first byte of a feed that is not white space.
 #[derive(Default)]
 pub struct Beginning(Option<u8>);
 
@@ -260,16 +260,6 @@ pub fn not_a_feed(path: &str) -> Error {
     Error::new(Kind::NotJson, message)
 }
 
-/// Whether the official host answered, with a status of 400 or more.
-fn is_answer(kind: Kind) -> bool {
-    is_gap(kind) || matches!(kind, Kind::RateLimited(_) | Kind::Unavailable(_))
-}
-
-/// Whether the host says that it does not give this, now and later.
-fn is_gap(kind: Kind) -> bool {
-    matches!(kind, Kind::SignIn | Kind::Blocked | Kind::NotFound | Kind::Unavailable(400..500))
-}
-
 /// A session's folder as FastF1's `_api.make_path` names it, relative to `static/`, with a slash at its end.
 pub fn built_path(session: &Session) -> String {
     let Session { event_date, session_date, event, name, .. } = session;
@@ -283,33 +273,3 @@ pub fn built_path(session: &Session) -> String {
 const FILED_ELSEWHERE: [(&str, &str); 1] =
     // Rain moved the qualifying of São Paulo to Sunday.
     [("2024-11-03_Qualifying", "2024-11-02_Qualifying")];
-
-/// The URL of something below `static/`; what no URL can hold is percent-encoded.
-pub fn url(base: &Uri, path: &str) -> Result<Uri> {
-    let mut url = base.to_string();
-    if !url.ends_with('/') {
-        url.push('/');
-    }
-    for byte in path.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
-                url.push(byte.into())
-            }
-            byte => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    url.parse().map_err(|e| Error::usage(format!("{url} is no URL: {e}; check the base URL")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_ascii_is_percent_encoded() {
-        let base = "https://livetiming.formula1.com/static/".parse().unwrap();
-        let path = "2024/2024-11-03_São_Paulo_Grand_Prix/2024-11-03_Race/";
-        let expected = "https://livetiming.formula1.com/static/2024/2024-11-03_S%C3%A3o_Paulo_Grand_Prix/2024-11-03_Race/";
-        assert_eq!(url(&base, path).unwrap(), expected);
-    }
-}

@@ -1,14 +1,14 @@
-//! The component's three doors: `wasi:cli/run`, `wasi:http/incoming-handler` and `f1:ingest/job`.
+//! The component: its exports, and the WASI that they run on.
 
 #[cfg(target_os = "wasi")]
-mod doors;
+mod exports;
 #[cfg(target_os = "wasi")]
 mod wasi;
 
 #[cfg(target_os = "wasi")]
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let code = doors::run(&arguments).exit_code();
+    let code = exports::run(&arguments).exit_code();
     if code != 0 {
         std::process::exit(code.into());
     }

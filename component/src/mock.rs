@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::s3::parts::hex;
 
 /// How much of the file is in memory.
 const CHUNK: usize = 64 << 10;
@@ -38,7 +37,7 @@ pub fn read(path: &str) -> Result<Document<'_>> {
             Err(e) => Some(Err(usage(&e))),
         }
     });
-    let sha256 = Some(hex(&hashed.sha256.finalize()));
+    let sha256 = Some(hex::encode(hashed.sha256.finalize()));
     Ok(Document { sha256, ..Document::streamed(iter(pieces).boxed_local()) })
 }
 

@@ -4,21 +4,20 @@ pub mod entries;
 
 use std::collections::VecDeque;
 
+use f1_ingest_feeds::value::{self, Json};
 use futures_util::stream::{StreamExt, try_unfold};
 use serde_json::{Map, Value, json};
 
-use crate::client::Client;
 use crate::document::{Document, Warnings};
-use crate::download::Download;
 use crate::error::{Error, Kind, Result};
-use crate::fastf1::value::{self, Json};
+use crate::http::client::Client;
+use crate::http::download::Download;
+use crate::http::transport::{Clock, Transport};
 use crate::livetiming::{Beginning, Livetiming, Refused, not_a_feed, stream_path};
-use crate::options::Job;
-use crate::runtime::{Clock, Transport};
-use crate::schedule::Session;
+use crate::session::Session;
 use entries::{Entries, quoted};
 
-/// What a session may have, where its index does not tell: the topics in FastF1's `_api.pages` and in its
+/// What a session may have, if its index does not tell: the topics in FastF1's `_api.pages` and in its
 /// live client, and those that `docs/live_timing_datasets.md` of github.com/memadore/duck-f1 lists.
 const TOPICS: &[&str] = &[
     "SessionInfo",
@@ -67,17 +66,16 @@ struct Topic {
 
 /// Fetches the feeds one after the other, as the document is read.
 ///
-/// Fails where livetiming has none of them, and where trying again may help.
+/// Fails if livetiming has none of them, and if trying again may help.
 pub async fn fetch<'a, R: Transport + Clock>(
     client: &'a Client<R>,
-    job: &'a Job,
+    livetiming: &'a Livetiming,
     session: &Session,
 ) -> Result<Document<'a>> {
     if !session.timing {
         let message = format!("livetiming does not cover {session}, the schedule says");
         return Err(Error::new(Kind::NotFound, message));
     }
-    let livetiming = &job.livetiming;
     let mut why = None;
     for path in livetiming.paths(client, session).await {
         let mut feeds = Feeds::of(client, livetiming, &path).await;
@@ -96,7 +94,7 @@ fn listed(index: &[u8], path: &str) -> Result<VecDeque<Topic>> {
     let mut json = Json::default();
     let feeds = json.read_bytes(index).and_then(|index| index.get("Feeds")).filter(|feeds| feeds.is_object());
     let feeds = feeds.ok_or_else(|| {
-        Error::new(Kind::NotJson, format!("{path}Index.json is no JSON with an object of Feeds"))
+        Error::new(Kind::NotJson, format!("{path}Index.json is not JSON with an object of Feeds"))
     })?;
     let topic = |(name, feed): (&str, value::Value)| {
         let file = Some(feed.text_of("StreamPath")).filter(|file| is_file_name(file));
@@ -115,16 +113,6 @@ fn is_file_name(text: &str) -> bool {
     text.bytes().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// The status by which livetiming said that it does not have a topic.
-fn status(kind: Kind) -> u16 {
-    match kind {
-        Kind::SignIn => 401,
-        Kind::Blocked => 403,
-        Kind::Unavailable(status) => status,
-        _ => 404,
-    }
-}
-
 /// The document on its way.
 struct Feeds<'a, R> {
     client: &'a Client<R>,
@@ -132,7 +120,7 @@ struct Feeds<'a, R> {
     /// Those that are still to come, and whether the session's index lists them.
     topics: VecDeque<Topic>,
     listed: bool,
-    feed: Option<Feed<'a, R>>,
+    feed: Option<OpenFeed<'a, R>>,
     /// Topics that livetiming does not have, and the statuses that say so.
     missing: Map<String, Value>,
     warnings: Warnings,
@@ -160,7 +148,7 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
         Feeds { client, livetiming, topics, listed, feed, missing, warnings, out, any, ended }
     }
 
-    /// Looks for the first feed that there is; where there is none, why.
+    /// Looks for the first feed that there is; if there is none, why.
     async fn begin(&mut self) -> Result<Option<Error>> {
         let mut refusals = Vec::new();
         while self.feed.is_none()
@@ -187,7 +175,7 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
         self.out.splice(..0, head.into_bytes());
         let warnings = self.warnings.clone();
         let body = try_unfold(self, async |mut feeds| Ok(feeds.piece().await?.map(|piece| (piece, feeds))));
-        Document { metadata: session.metadata(), warnings, ..Document::streamed(body.boxed_local()) }
+        Document { metadata: session.id().metadata(), warnings, ..Document::streamed(body.boxed_local()) }
     }
 
     /// Some ten thousand bytes of the document, or its end.
@@ -214,11 +202,11 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
     async fn open(&mut self, topic: Topic) -> std::result::Result<(), Refused> {
         let opened = self.livetiming.open(self.client, &topic.path).await;
         let download = opened.inspect_err(|refused| {
-            self.missing.insert(topic.name.clone(), status(refused.official.kind).into());
+            self.missing.insert(topic.name.clone(), refused.official.status.unwrap_or(404).into());
         })?;
         let comma = if std::mem::replace(&mut self.any, true) { "," } else { "" };
         self.out.extend(format!("{comma}{}:[", quoted(&topic.name)).into_bytes());
-        self.feed = Some(Feed {
+        self.feed = Some(OpenFeed {
             path: topic.path,
             download,
             entries: Entries::default(),
@@ -239,14 +227,14 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
 }
 
 /// A feed that livetiming has.
-struct Feed<'a, R> {
+struct OpenFeed<'a, R> {
     path: String,
     download: Download<'a, R>,
     entries: Entries,
     beginning: Beginning,
 }
 
-impl<R: Transport + Clock> Feed<'_, R> {
+impl<R: Transport + Clock> OpenFeed<'_, R> {
     /// Writes the entries of the next chunk. False at the end.
     async fn read(&mut self, out: &mut Vec<u8>) -> Result<bool> {
         let Some(chunk) = self.download.next().await? else {

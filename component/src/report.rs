@@ -1,14 +1,16 @@
 //! What a run did: for the caller of `f1:ingest/job`, and as JSON for the caller of `POST /ingest`.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind};
+use crate::session::SessionId;
 
 /// One object in the bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     pub source: String,
+    /// Which session it is of, if it is of one.
+    pub session: Option<SessionId>,
     pub key: String,
     /// Bytes of the document, before compression.
     pub size: u64,
@@ -20,6 +22,8 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub source: String,
+    /// Which session was to be stored, as far as it was known.
+    pub session: Option<SessionId>,
     pub error: Error,
 }
 
@@ -27,36 +31,57 @@ pub struct Failure {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     pub stored: Vec<Stored>,
+    /// What is not stored again, as the newest object has the same bytes: that object.
+    pub unchanged: Vec<Stored>,
     pub failed: Vec<Failure>,
     pub warnings: Vec<String>,
 }
 
 impl From<Error> for Report {
     fn from(error: Error) -> Self {
-        Report { failed: vec![Failure { source: String::new(), error }], ..Report::default() }
+        let failure = Failure { source: String::new(), session: None, error };
+        Report { failed: vec![failure], ..Report::default() }
     }
 }
 
 impl Report {
-    /// 0 where all is stored; 75 where all that failed may succeed later; else the worst failure's.
+    /// 0 if nothing failed; 75 if all that failed may succeed later; else the worst failure's.
     pub fn exit_code(&self) -> u8 {
         let codes = || self.failed.iter().map(|failure| failure.error.kind.exit_code());
         codes().find(|code| *code != 75).or(codes().next()).unwrap_or(0)
     }
 
     pub fn to_json(&self) -> Value {
+        let objects = |objects: &[Stored]| objects.iter().map(object).collect::<Vec<_>>();
         json!({
             "exit_code": self.exit_code(),
-            "stored": self.stored,
-            "failed": self.failed.iter().map(|Failure { source, error }| json!({
-                "source": source,
-                "kind": error.kind.name(),
-                "message": error.message,
-                "until": if let Kind::RateLimited(until) = error.kind { until } else { None },
-            })).collect::<Vec<_>>(),
+            "stored": objects(&self.stored),
+            "unchanged": objects(&self.unchanged),
+            "failed": self.failed.iter().map(failure).collect::<Vec<_>>(),
             "warnings": self.warnings,
         })
     }
+}
+
+fn object(Stored { source, session, key, size, sha256 }: &Stored) -> Value {
+    json!({"source": source, "session": of(session), "key": key, "size": size, "sha256": sha256})
+}
+
+fn failure(Failure { source, session, error }: &Failure) -> Value {
+    json!({
+        "source": source,
+        "session": of(session),
+        "kind": error.kind.name(),
+        "message": error.message,
+        "status": error.status,
+        "until": error.until.filter(|_| error.kind == Kind::RateLimited),
+    })
+}
+
+/// A session in JSON, or null.
+fn of(session: &Option<SessionId>) -> Value {
+    let json = |SessionId { season, round, name }: &SessionId| json!({"season": season, "round": round, "name": name.abbreviation()});
+    session.as_ref().map_or(Value::Null, json)
 }
 
 #[cfg(test)]
@@ -64,16 +89,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_exit_code_is_not_now_only_where_nothing_else_failed() {
+    fn the_exit_code_is_not_now_only_if_nothing_else_failed() {
         let report = |kinds: &[Kind]| Report {
             failed: kinds
                 .iter()
-                .map(|kind| Failure { source: "jolpica".into(), error: Error::new(*kind, "why") })
+                .map(|kind| Failure {
+                    source: "jolpica".into(),
+                    session: None,
+                    error: Error::new(*kind, "why"),
+                })
                 .collect(),
             ..Report::default()
         };
         assert_eq!(report(&[]).exit_code(), 0);
-        assert_eq!(report(&[Kind::RateLimited(None)]).exit_code(), 75);
+        assert_eq!(report(&[Kind::RateLimited]).exit_code(), 75);
         assert_eq!(report(&[Kind::NotPublished, Kind::Blocked]).exit_code(), 1);
         assert_eq!(report(&[Kind::Usage]).exit_code(), 2);
     }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use f1_ingest_component::runtime::{Chunks, Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::http::transport::{Chunks, Clock, Request, Response, SendError, Transport};
 use futures_lite::future;
 use futures_util::stream::{StreamExt, try_unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

@@ -4,6 +4,7 @@ use super::feed::Unusable;
 use super::text::Text;
 use super::time::Timedelta;
 use super::value::{Json, Value};
+use crate::jolpica::races;
 
 /// One driver's result. A text is [`Text::NaN`], and the rest None, where the upstream leaves it out.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,11 +42,6 @@ pub fn results(body: &[u8], list: &str) -> Result<Option<Vec<Classified>>, Unusa
     let results = race.get(list).filter(|results| results.is_list());
     let results = results.ok_or_else(|| Unusable::new(format!("the race has no {list}")))?;
     Ok(Some(results.items().map(classified).collect()))
-}
-
-/// The list of races in any of Jolpica's documents.
-pub fn races<'j, 'a>(document: Value<'j, 'a>) -> Option<Value<'j, 'a>> {
-    document.at(&["MRData", "RaceTable", "Races"]).filter(|races| races.is_list())
 }
 
 fn classified(result: Value) -> Classified {

@@ -10,7 +10,7 @@ use super::python;
 use super::table::{Cell, Column, Row, columns};
 use super::text::Text;
 use super::time::Timedelta;
-use crate::schedule::{Name, Session, Sort};
+use crate::session::{Session, SessionKind, SessionName};
 
 /// A driver's result (FastF1's `SessionResults._COLUMNS`).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,11 +40,11 @@ pub struct ResultRow {
 /// Which of Jolpica's documents has a session's results: its name and the list in it. Of practice sessions
 /// it has none, but the race tells who drove; of qualifyings for a Sprint it has nothing.
 pub fn ergast_document(session: &Session) -> Option<(&'static str, &'static str)> {
-    match (session.sort(), session.name) {
-        (Sort::Practice, _) | (_, Name::Race) => Some(("results", "Results")),
-        (Sort::Race, _) => Some(("sprint", "SprintResults")),
-        (Sort::Qualifying, Name::Qualifying) => Some(("qualifying", "QualifyingResults")),
-        (Sort::Qualifying, _) => None,
+    match (session.kind(), session.name) {
+        (SessionKind::Practice, _) | (_, SessionName::Race) => Some(("results", "Results")),
+        (SessionKind::Race, _) => Some(("sprint", "SprintResults")),
+        (SessionKind::Qualifying, SessionName::Qualifying) => Some(("qualifying", "QualifyingResults")),
+        (SessionKind::Qualifying, _) => None,
     }
 }
 
@@ -57,7 +57,7 @@ pub fn joined(
     warnings: &mut Vec<String>,
 ) -> Vec<ResultRow> {
     // Who drove is the same in Jolpica only where its list is of this very session.
-    let same_drivers = session.sort() == Sort::Race || session.name == Name::Qualifying;
+    let same_drivers = session.kind() == SessionKind::Race || session.name == SessionName::Qualifying;
     let numbers = numbers(classified);
     let ergast: Vec<ErgastRow> =
         classified.iter().zip(numbers).map(|(c, n)| ErgastRow { number: n, classified: c }).collect();
@@ -79,7 +79,7 @@ pub fn joined(
             .push(format!("the results have more than one row for the drivers {}", duplicates.join(", ")));
     }
     sort_by_position(&mut rows);
-    if session.name == Name::Qualifying {
+    if session.name == SessionName::Qualifying {
         let classified = classified_positions(rows.iter().map(|row| (row.position, row.q)));
         for (row, classified) in rows.iter_mut().zip(classified) {
             row.classified_position = Text::Is(classified);
@@ -156,10 +156,10 @@ impl ErgastRow<'_> {
         let Classified { driver_id, team_id, .. } = self.classified.clone();
         let row = ResultRow { driver_id, team_id, ..row };
         let ergast = self.classified.clone();
-        match session.sort() {
-            Sort::Practice => row,
-            Sort::Qualifying => ResultRow { position: ergast.position, q: ergast.q, ..row },
-            Sort::Race => ResultRow {
+        match session.kind() {
+            SessionKind::Practice => row,
+            SessionKind::Qualifying => ResultRow { position: ergast.position, q: ergast.q, ..row },
+            SessionKind::Race => ResultRow {
                 position: ergast.position,
                 classified_position: ergast.position_text,
                 grid_position: ergast.grid,

@@ -11,7 +11,7 @@ use super::table::write_rows;
 use super::text::Text;
 use super::time::Timestamp;
 use super::weather::{self, Weather};
-use crate::schedule::{Session, Sort};
+use crate::session::{Session, SessionKind};
 
 /// What was fetched of a session.
 pub struct Sources<'a> {
@@ -46,7 +46,7 @@ impl Tables {
         }
         let participants = participants(&rows);
         let loaded = laps::load(&Inputs {
-            is_race_like: session.sort() == Sort::Race,
+            is_race_like: session.kind() == SessionKind::Race,
             drivers: Some(&participants),
             session_status: (sources.feed)("SessionStatus"),
             track_status: (sources.feed)("TrackStatus"),
@@ -66,7 +66,7 @@ impl Tables {
                 split_times: loaded.split_times.as_ref().map_or(&[], |times| times.as_slice()),
                 status: loaded.session_status.as_ref().map_or(&[], |status| &status.changes),
             };
-            if let Err(why) = fill_in(&mut rows, session.sort(), laps, parts) {
+            if let Err(why) = fill_in(&mut rows, session.kind(), laps, parts) {
                 warnings.push(format!("no results were made of the laps: {why}"));
             }
         }

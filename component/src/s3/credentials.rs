@@ -6,23 +6,19 @@
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 
 use aws_credential_types::Credentials;
+use chrono::DateTime;
+use f1_ingest_feeds::value::Json;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, Uri};
 
-use super::Store;
 use crate::error::{Error, Kind, Result};
-use crate::fastf1::value::Json;
-use crate::runtime::{Clock, Request, Transport};
-use crate::schedule::as_of;
+use crate::http::client::Client;
+use crate::http::transport::{Clock, Request, Transport};
 
 /// Where our host answers as a container's endpoint does: not on the network.
 pub const EMBEDDED: &str = "credentials.f1-ingest.internal";
 /// The variable that names a container's endpoint.
 pub const CONTAINER_URL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-
-/// Newer keys are there so many seconds before the old ones expire, AWS promises.
-/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>
-const EARLY: i64 = 300;
 
 /// Where the keys are.
 #[derive(Debug)]
@@ -109,57 +105,39 @@ impl Token {
     }
 }
 
-impl<R: Transport + Clock> Store<'_, R> {
-    /// The keys to sign with now; none where requests are not signed.
-    pub async fn credentials(&self) -> Result<Option<Credentials>> {
-        let (url, token) = match &self.bucket.keys {
-            _ if self.bucket.unsigned => return Ok(None),
-            Keys::Given(credentials) => return Ok(Some(credentials.clone())),
-            Keys::Container(url, token) => (url, token),
-            Keys::Nowhere => return Err(Error::usage(NO_CREDENTIALS)),
-        };
-        let now = self.client.runtime.now().timestamp();
-        let left = self.credentials.borrow().as_ref().map_or(0, |(_, expiry)| expiry - now);
-        if left <= EARLY {
-            match self.ask(url, token).await {
-                Ok(new) => drop(self.credentials.replace(Some(new))),
-                Err(error) if left > 0 => {
-                    self.client
-                        .log
-                        .warn(&format!("{error}; those that are there are used until they expire"));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(self.credentials.borrow().as_ref().map(|(credentials, _)| credentials.clone()))
-    }
+/// Keys, and when they expire, in unix seconds.
+pub type Expiring = (Credentials, i64);
 
-    /// A container's keys, and when they expire, in unix seconds. Asked once: it is next door.
-    async fn ask(&self, url: &Uri, token: &Option<Token>) -> Result<(Credentials, i64)> {
-        let mut headers = HeaderMap::new();
-        if let Some(token) = token {
-            headers.insert(AUTHORIZATION, token.value()?);
-        }
-        let request = Request { method: Method::GET, url: url.clone(), headers, body: None };
-        let response = self.client.send(&request).await.map_err(|failed| failed.error)?;
-        let mut json = Json::default();
-        if response.status == StatusCode::OK
-            && let Some(answer) = json.read_bytes(&response.body)
-        {
-            let [id, secret, token] =
-                ["AccessKeyId", "SecretAccessKey", "Token"].map(|name| answer.text_of(name));
-            let token = Some(token).filter(|token| !token.is_empty()).map(str::to_owned);
-            let expiry = as_of(answer.text_of("Expiration")).map_or(i64::MAX, |at| at.timestamp());
-            if !id.is_empty() && !secret.is_empty() {
-                return Ok((Credentials::new(id, secret, token, None, "container"), expiry));
-            }
-        }
-        let status = response.status.as_u16();
-        let kind = if status >= 500 { Kind::Unavailable(status) } else { Kind::Credentials };
-        // No error holds keys; an answer with some of them may.
-        let why = if status == 200 { "".into() } else { String::from_utf8_lossy(&response.body) };
-        Err(Error::new(kind, format!("{url} gave no credentials (HTTP {status}): {why}")))
+/// Asks a container's endpoint for its role's keys. Once: it is next door.
+pub async fn ask<R: Transport + Clock>(
+    client: &Client<R>,
+    url: &Uri,
+    token: &Option<Token>,
+) -> Result<Expiring> {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        headers.insert(AUTHORIZATION, token.value()?);
     }
+    let request = Request { method: Method::GET, url: url.clone(), headers, body: None };
+    let response = client.send(&request).await.map_err(|failed| failed.error)?;
+    let mut json = Json::default();
+    if response.status == StatusCode::OK
+        && let Some(answer) = json.read_bytes(&response.body)
+    {
+        let [id, secret, token] =
+            ["AccessKeyId", "SecretAccessKey", "Token"].map(|name| answer.text_of(name));
+        let token = Some(token).filter(|token| !token.is_empty()).map(str::to_owned);
+        let expiry = DateTime::parse_from_rfc3339(answer.text_of("Expiration"));
+        let expiry = expiry.map_or(i64::MAX, |at| at.timestamp());
+        if !id.is_empty() && !secret.is_empty() {
+            return Ok((Credentials::new(id, secret, token, None, "container"), expiry));
+        }
+    }
+    let status = response.status.as_u16();
+    let kind = if status >= 500 { Kind::Unavailable } else { Kind::Credentials };
+    // No error holds keys; an answer with some of them may.
+    let why = if status == 200 { "".into() } else { String::from_utf8_lossy(&response.body) };
+    Err(Error::new(kind, format!("{url} gave no credentials (HTTP {status}): {why}")).with_status(status))
 }
 
 pub const NO_CREDENTIALS: &str = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or --dry-run to store nothing, \

@@ -5,11 +5,12 @@
 use chrono::{DateTime, Utc};
 use http::{Method, Uri};
 
+use super::bucket::{self, Bucket};
 use super::xml::elements;
 use crate::error::{Error, Kind};
-use crate::options::{self, Bucket};
-use crate::retry::{Again, Failed, retry_after};
-use crate::runtime::Response;
+use crate::http::failure::Failed;
+use crate::http::retry::{Again, retry_after};
+use crate::http::transport::Response;
 
 const DAMAGED: &str = "the body was cut or damaged on its way: check the network";
 
@@ -40,16 +41,16 @@ const CODES: &[(&str, Kind, bool, &str)] = &[
     ("TemporaryRedirect", Kind::StoreRefused, false, "the bucket is in another region: check --region"),
     ("IllegalLocationConstraintException", Kind::StoreRefused, false, "check --region"),
     ("RequestTimeTooSkewed", Kind::ClockSkew, false, "set this machine's clock (NTP)"),
-    ("ConditionalRequestConflict", Kind::Unavailable(409), true, "another run is writing the same key"),
-    ("OperationAborted", Kind::Unavailable(409), true, "another operation is under way on the bucket"),
+    ("ConditionalRequestConflict", Kind::Conflict, true, "another run is writing the same key"),
+    ("OperationAborted", Kind::Conflict, true, "another operation is under way on the bucket"),
     ("RequestTimeout", Kind::Network, true, "the upload stalled: check the network"),
     ("IncompleteBody", Kind::Network, true, DAMAGED),
     ("BadDigest", Kind::Network, true, DAMAGED),
     ("XAmzContentSHA256Mismatch", Kind::Network, true, DAMAGED),
-    ("NoSuchUpload", Kind::Unavailable(404), false, "another run of this source took over; try again"),
-    ("InternalError", Kind::Unavailable(500), true, "try again later"),
+    ("NoSuchUpload", Kind::Conflict, false, "another run of this source took over; try again"),
+    ("InternalError", Kind::Unavailable, true, "try again later"),
     ("NotImplemented", Kind::StoreRefused, false, "the store cannot do this"),
-    ("SlowDown", Kind::Unavailable(503), true, "the store asks for fewer requests"),
+    ("SlowDown", Kind::Unavailable, true, "the store asks for fewer requests"),
 ];
 
 /// The parts of an error body that people can use.
@@ -74,9 +75,9 @@ pub fn failed(method: &Method, response: &Response, url: &Uri, asked: &str, now:
     let known = CODES.iter().find(|(known, ..)| *known == code);
     let (kind, again, remedy) = match known {
         Some((_, kind, again, remedy)) => (*kind, *again, *remedy),
-        None if status >= 500 => (Kind::Unavailable(status), true, "try again later"),
+        None if status >= 500 => (Kind::Unavailable, true, "try again later"),
         None if status < 300 => (Kind::Network, true, "the answer is cut short, or from no S3 store"),
-        None if status == 429 => (Kind::Unavailable(status), true, "the store asks for fewer requests"),
+        None if status == 429 => (Kind::Unavailable, true, "the store asks for fewer requests"),
         None => (Kind::StoreRefused, false, "see the store's documentation of this error"),
     };
     let mut message =
@@ -99,10 +100,10 @@ pub fn failed(method: &Method, response: &Response, url: &Uri, asked: &str, now:
         true => after.map_or(Again::Backoff, Again::After),
         false => Again::Never,
     };
-    Failed { error: Error::new(kind, message), again }
+    Failed { error: Error::new(kind, message).with_status(status), again }
 }
 
-/// The region that a response sends us to, where it is another than `region`. A store that is not AWS must say
+/// The region that a response sends us to, if it is another than `region`. A store that is not AWS must say
 /// so in a header: what it writes of its region in an error is for people.
 pub fn other_region(response: &Response, bucket: &Bucket, region: &str) -> Option<String> {
     if !matches!(response.status.as_u16(), 301 | 307 | 400) {
@@ -110,10 +111,10 @@ pub fn other_region(response: &Response, bucket: &Bucket, region: &str) -> Optio
     }
     let header = response.header("x-amz-bucket-region").map(str::to_owned);
     let other = header.or_else(|| bucket.endpoint.is_none().then(|| parse(&response.body).region))?;
-    (!other.is_empty() && other != region && options::region(&other).is_ok()).then_some(other)
+    (!other.is_empty() && other != region && bucket::region(&other).is_ok()).then_some(other)
 }
 
-/// Seconds by which our clock is ahead of the server's, where its response says what time it is.
+/// Seconds by which our clock is ahead of the server's, if its response says what time it is.
 pub fn skew(response: &Response, now: DateTime<Utc>) -> Option<i64> {
     let theirs = httpdate::parse_http_date(response.header("date")?).ok()?;
     Some((now - DateTime::<Utc>::from(theirs)).num_seconds())
@@ -141,7 +142,7 @@ fn parse(xml: &[u8]) -> Body {
 }
 
 /// Whether a success is one. Some of S3's answers begin before the work is done, so that they are a 200 with an
-/// `<Error>` in it where it fails; and not every 200 is from an S3 store, or whole.
+/// `<Error>` in it if it fails; and not every 200 is from an S3 store, or whole.
 pub fn is_done(method: &Method, response: &Response) -> bool {
     let is_result = || elements(&response.body).first().is_some_and(|(root, _)| root.ends_with("Result"));
     response.status.is_success()

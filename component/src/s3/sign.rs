@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderName, HeaderValue};
 
 use crate::error::{Error, Kind, Result};
-use crate::runtime::Request;
+use crate::http::transport::Request;
 
 /// The settings that S3 wants and other AWS services do not.
 pub fn settings() -> SigningSettings {

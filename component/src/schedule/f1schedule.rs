@@ -1,16 +1,18 @@
 //! `schedule_<year>.json` of <https://github.com/theOehrly/f1schedule>: a column is an object of row to value,
 //! dates are local.
 
-use super::{Event, Slot, date_time, midnight, not_a_schedule, utc_offset};
+use f1_ingest_feeds::value::{Json, Node, Value};
+
+use crate::dates::{date_time, midnight, utc_offset};
 use crate::error::Result;
-use crate::fastf1::value::{Json, Node, Value};
+use crate::session::{Event, Slot, not_a_schedule};
 
 /// Reads the events of a season, in the file's order. One bad cell spoils the whole, as with FastF1's
 /// `_get_schedule_ff1`: the next upstream is asked then.
 pub fn parse(body: &[u8]) -> Result<Vec<Event>> {
     let mut json = Json::default();
     let columns = json.read_bytes(body).filter(|columns| columns.is_object());
-    let columns = columns.ok_or_else(|| not_a_schedule("it is no JSON object"))?;
+    let columns = columns.ok_or_else(|| not_a_schedule("it is not a JSON object"))?;
     let rows = columns.get("round_number").map_or(0, |rounds| rounds.entries().count());
     (0..rows)
         .map(|row| {

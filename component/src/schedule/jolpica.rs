@@ -1,19 +1,21 @@
-//! `<year>.json` of Jolpica: race dates and, where there is one, that a weekend has a Sprint.
+//! `<year>.json` of Jolpica: race dates, and whether a weekend has a Sprint.
 
 use chrono::{Days, NaiveDateTime};
 
-use super::{Event, Slot, midnight, not_a_schedule};
+use f1_ingest_feeds::value::{Json, Value};
+
+use crate::dates::{date_time, midnight};
 use crate::error::Result;
-use crate::fastf1::ergast;
-use crate::fastf1::value::{Json, Value};
+use crate::jolpica::races;
+use crate::session::{Event, FIRST_SEASON, Slot, not_a_schedule};
 
 /// Reads the events of a season (FastF1's `_get_schedule_from_ergast`): the sessions follow from the format
 /// that the season's weekends had, their days from the day of the race.
 pub fn parse(body: &[u8], season: i32) -> Result<Vec<Event>> {
     let mut json = Json::default();
-    let races = json.read_bytes(body).and_then(ergast::races);
+    let races = json.read_bytes(body).and_then(races);
     races
-        .ok_or_else(|| not_a_schedule("it is no JSON with a list of Races"))?
+        .ok_or_else(|| not_a_schedule("it is not JSON with a list of Races"))?
         .items()
         .map(|race| {
             let round = race.text_of("round");
@@ -25,7 +27,7 @@ pub fn parse(body: &[u8], season: i32) -> Result<Vec<Event>> {
 
 fn event(race: Value, season: i32) -> Option<Event> {
     let time = Some(race.text_of("time")).filter(|time| !time.is_empty()).unwrap_or("00:00:00");
-    let starts: NaiveDateTime = super::date_time(&format!("{}T{time}", race.text_of("date")))?;
+    let starts: NaiveDateTime = date_time(&format!("{}T{time}", race.text_of("date")))?;
     let names = match race.get("Sprint") {
         None => ["Practice 1", "Practice 2", "Practice 3", "Qualifying"],
         Some(_) => match season {
@@ -47,7 +49,7 @@ fn event(race: Value, season: i32) -> Option<Event> {
         official_name: String::new(),
         date: starts,
         testing: false,
-        timing: season >= super::FIRST_SEASON,
+        timing: season >= FIRST_SEASON,
         slots: slots.map(|(name, utc)| Slot { name: name.to_owned(), local: None, utc }).collect(),
     })
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::Event;
 use crate::error::{Error, Kind, Result};
+use crate::session::Event;
 
 /// The event of a season that a name means best.
 ///
-/// Fails where the name says too little, or fits no event or more than one well enough.
+/// Fails if the name says too little, or fits no event or more than one well enough.
 pub fn closest<'a>(events: &'a [Event], season: i32, text: &str) -> Result<&'a Event> {
     let query = distinctive(text, Some(season));
     let events: Vec<&Event> = events.iter().filter(|event| !event.testing).collect();

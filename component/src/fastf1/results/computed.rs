@@ -9,7 +9,7 @@ use crate::fastf1::lap::Lap;
 use crate::fastf1::session_status::StatusChange;
 use crate::fastf1::text::Text;
 use crate::fastf1::time::Timedelta;
-use crate::schedule::Sort;
+use crate::session::SessionKind;
 
 /// The parts of a qualifying as FastF1's `split_qualifying_sessions` finds them.
 #[derive(Debug, Clone, Copy)]
@@ -22,14 +22,19 @@ pub struct Parts<'a> {
 /// Fills in positions, and what goes with them, unless somebody has one already.
 ///
 /// Fails where FastF1's calculation raises, which it catches: the rows stay as they are then.
-pub fn fill_in(rows: &mut [ResultRow], sort: Sort, laps: &[Lap], parts: Parts) -> Result<(), Unusable> {
+pub fn fill_in(
+    rows: &mut [ResultRow],
+    sort: SessionKind,
+    laps: &[Lap],
+    parts: Parts,
+) -> Result<(), Unusable> {
     if rows.iter().any(|row| row.position.is_some()) {
         return Ok(());
     }
     match sort {
-        Sort::Practice => practice(rows, laps)?,
-        Sort::Qualifying => qualifying(rows, laps, parts)?,
-        Sort::Race => race(rows, laps),
+        SessionKind::Practice => practice(rows, laps)?,
+        SessionKind::Qualifying => qualifying(rows, laps, parts)?,
+        SessionKind::Race => race(rows, laps),
     }
     sort_by_position(rows);
     Ok(())

@@ -12,7 +12,7 @@ use crate::fastf1::session_status::StatusChange;
 use crate::fastf1::table::write_rows;
 use crate::fastf1::{drivers, ergast};
 
-fn session(name: Name) -> Session {
+fn session(name: SessionName) -> Session {
     let day = NaiveDate::from_ymd_opt(2024, 6, 1).expect("a day");
     Session {
         season: 2024,
@@ -67,7 +67,7 @@ fn column(rows: &[ResultRow], name: &str) -> Vec<String> {
 #[test]
 fn who_did_not_start_comes_from_jolpica_without_a_position() {
     let jolpica = document("Results", &[result("2", 1, ""), result("10", 2, ""), result("77", 3, "")]);
-    let rows = joined(&session(Name::Race), &feed(), &jolpica, &mut Vec::new());
+    let rows = joined(&session(SessionName::Race), &feed(), &jolpica, &mut Vec::new());
     assert_eq!(column(&rows, "DriverNumber"), ["2", "10", "1", "77"]);
     assert_eq!(column(&rows, "Position"), ["1", "2", "null", "null"]);
     assert_eq!(column(&rows, "GridPosition"), ["1", "2", "null", "null"]);
@@ -82,7 +82,7 @@ fn who_did_not_start_comes_from_jolpica_without_a_position() {
 #[test]
 fn a_practice_takes_only_ids_from_the_race() {
     let jolpica = document("Results", &[result("2", 1, ""), result("77", 2, "")]);
-    let rows = joined(&session(Name::Practice2), &feed(), &jolpica, &mut Vec::new());
+    let rows = joined(&session(SessionName::Practice2), &feed(), &jolpica, &mut Vec::new());
     assert_eq!(column(&rows, "DriverNumber"), ["10", "2", "1"]);
     assert_eq!(column(&rows, "TeamId"), ["nan", "c2", "nan"]);
     for empty in ["Position", "Points", "Laps"] {
@@ -95,14 +95,14 @@ fn a_practice_takes_only_ids_from_the_race() {
 fn either_source_alone_will_do() {
     let jolpica =
         document("Results", &[result("2", 2, ""), result("10", 1, r#""Time":{"time":"+1:02.5"},"#)]);
-    let rows = joined(&session(Name::Race), &[], &jolpica, &mut Vec::new());
+    let rows = joined(&session(SessionName::Race), &[], &jolpica, &mut Vec::new());
     assert_eq!(column(&rows, "DriverNumber"), ["10", "2"]);
     assert_eq!(column(&rows, "Time"), ["62500", "null"]);
     assert_eq!(column(&rows, "TeamColor"), ["", ""]);
-    let rows = joined(&session(Name::Race), &feed(), &[], &mut Vec::new());
+    let rows = joined(&session(SessionName::Race), &feed(), &[], &mut Vec::new());
     assert_eq!(column(&rows, "DriverNumber"), ["10", "2", "1"]);
     let mut warnings = Vec::new();
-    assert!(joined(&session(Name::Race), &[], &[], &mut warnings).is_empty());
+    assert!(joined(&session(SessionName::Race), &[], &[], &mut warnings).is_empty());
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 }
 
@@ -118,7 +118,7 @@ fn who_is_slower_than_107_percent_in_q1_is_not_classified() {
             q("1", 3, "1:47.001", ""),
         ],
     );
-    let rows = joined(&session(Name::Qualifying), &feed(), &jolpica, &mut Vec::new());
+    let rows = joined(&session(SessionName::Qualifying), &feed(), &jolpica, &mut Vec::new());
     assert_eq!(column(&rows, "ClassifiedPosition"), ["1.0", "2.0", "N"]);
     assert_eq!(column(&rows, "Q2"), ["99000", "null", "null"]);
     assert_eq!(column(&rows, "Points"), ["null"; 3]);
@@ -158,31 +158,31 @@ const NO_PARTS: Parts = Parts { split_times: &[], status: &[] };
 
 #[test]
 fn a_race_is_ordered_by_laps_then_by_who_was_first() {
-    let mut rows = joined(&session(Name::Race), &feed(), &[], &mut Vec::new());
+    let mut rows = joined(&session(SessionName::Race), &feed(), &[], &mut Vec::new());
     let laps =
         [lap("10", 1, 90, None), lap("10", 2, 180, None), lap("2", 1, 85, None), lap("2", 2, 181, None)];
-    fill_in(&mut rows, Sort::Race, &laps, NO_PARTS).expect("races need nothing else");
+    fill_in(&mut rows, SessionKind::Race, &laps, NO_PARTS).expect("races need nothing else");
     assert_eq!(column(&rows, "DriverNumber"), ["10", "2", "1"]);
     assert_eq!(column(&rows, "Position"), ["1", "2", "null"]);
     let again = rows.clone();
-    fill_in(&mut rows, Sort::Race, &[lap("2", 9, 900, None)], NO_PARTS).expect("nothing to do");
+    fill_in(&mut rows, SessionKind::Race, &[lap("2", 9, 900, None)], NO_PARTS).expect("nothing to do");
     assert_eq!(rows, again, "somebody has a position already");
 }
 
 #[test]
 fn a_practice_is_ordered_by_the_best_lap_that_counts() {
-    let mut rows = joined(&session(Name::Practice1), &feed(), &[], &mut Vec::new());
+    let mut rows = joined(&session(SessionName::Practice1), &feed(), &[], &mut Vec::new());
     let mut deleted = lap("10", 2, 300, Some(80));
     deleted.deleted = Some(true);
     let laps = [lap("10", 1, 200, Some(92)), deleted, lap("2", 1, 90, Some(91)), lap("1", 1, 90, None)];
-    fill_in(&mut rows, Sort::Practice, &laps, NO_PARTS).expect("deleted laps are known");
+    fill_in(&mut rows, SessionKind::Practice, &laps, NO_PARTS).expect("deleted laps are known");
     assert_eq!(column(&rows, "DriverNumber"), ["2", "10", "1"]);
     assert_eq!(column(&rows, "Time"), ["91000", "92000", "null"]);
 
-    let mut unknown = joined(&session(Name::Practice1), &feed(), &[], &mut Vec::new());
+    let mut unknown = joined(&session(SessionName::Practice1), &feed(), &[], &mut Vec::new());
     let before = unknown.clone();
     let laps = [Lap { deleted: None, ..lap("10", 1, 200, Some(92)) }];
-    assert!(matches!(fill_in(&mut unknown, Sort::Practice, &laps, NO_PARTS), Err(Unusable(_))));
+    assert!(matches!(fill_in(&mut unknown, SessionKind::Practice, &laps, NO_PARTS), Err(Unusable(_))));
     assert_eq!(unknown, before, "it stays as it was");
 }
 
@@ -215,14 +215,14 @@ fn a_qualifying_is_split_where_its_parts_began() {
         ("ClassifiedPosition", ["1.0", "2.0", "N"]),
     ];
     for split_times in [&[][..], &[at(10), at(1000), at(3000)][..]] {
-        let mut rows = joined(&session(Name::SprintQualifying), &feed(), &[], &mut Vec::new());
-        fill_in(&mut rows, Sort::Qualifying, &laps, Parts { split_times, status: &status })
+        let mut rows = joined(&session(SessionName::SprintQualifying), &feed(), &[], &mut Vec::new());
+        fill_in(&mut rows, SessionKind::Qualifying, &laps, Parts { split_times, status: &status })
             .expect("three parts");
         for (name, values) in expected {
             assert_eq!(column(&rows, name), values, "{name}");
         }
     }
-    let mut rows = joined(&session(Name::Qualifying), &feed(), &[], &mut Vec::new());
+    let mut rows = joined(&session(SessionName::Qualifying), &feed(), &[], &mut Vec::new());
     let parts = Parts { split_times: &[at(1), at(2), at(3), at(4)], status: &status };
-    assert!(fill_in(&mut rows, Sort::Qualifying, &laps, parts).is_err(), "a fourth part");
+    assert!(fill_in(&mut rows, SessionKind::Qualifying, &laps, parts).is_err(), "a fourth part");
 }

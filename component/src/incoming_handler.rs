@@ -1,14 +1,15 @@
 //! What an HTTP caller may ask for: `POST /ingest` runs the job, `GET /healthz` answers.
 //!
-//! The environment configures the job. A caller may only choose what [`crate::options::Opt::per_request`]
+//! The environment configures the job. A caller may only choose what [`crate::options::table::Opt::per_request`]
 //! allows: never the bucket, the endpoint, a URL or a file.
 
+use f1_ingest_feeds::value::{Json, Node};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::fastf1::value::{Json, Node};
-use crate::options::{OPTIONS, VERSION};
+use crate::options::VERSION;
+use crate::options::table::OPTIONS;
 
 /// The longest body of a request that is read.
 pub const LONGEST_BODY: usize = 64 << 10;
@@ -39,7 +40,7 @@ pub fn call(method: &str, path: &str, body: &[u8]) -> Call {
 /// What a caller without the token is told.
 pub const UNAUTHORIZED: &str = "send the token of this service: Authorization: Bearer <F1_INGEST_TOKEN>";
 
-/// Whether a caller may ask for more than its health: always where the service has no token.
+/// Whether a caller may ask for more than its health: always if the service has no token.
 ///
 /// How long this takes tells nothing of the token, not even its length: digests are compared, to their end.
 pub fn permitted(token: Option<&str>, authorization: Option<&[u8]>) -> bool {

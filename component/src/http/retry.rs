@@ -1,10 +1,8 @@
-//! When to try again, and after how long. Policy only; `client.rs` does the waiting.
+//! When to try again, and after how long. Policy only: the client does the waiting.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-
-use crate::error::Error;
 
 /// Further attempts at one request, after the first.
 pub const RETRIES: u32 = 4;
@@ -12,25 +10,13 @@ pub const RETRIES: u32 = 4;
 /// A server that asks for more patience than this is taken at its word: the run ends, exit code 75.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// An attempt that failed, and what its failure says of the next one.
-#[derive(Debug)]
-pub struct Failed {
-    pub error: Error,
-    pub again: Again,
-}
-
+/// Whether an attempt that failed is made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     Never,
     Backoff,
     /// The server said when.
     After(Duration),
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Failed { error, again: Again::Never }
-    }
 }
 
 /// 0, 2, 4, 8 seconds as urllib3's `Retry(backoff_factor=1)` waits, plus up to a quarter of it and at least

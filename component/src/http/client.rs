@@ -1,42 +1,48 @@
-//! The HTTP client of the whole job: retries, the rate budget, redirects, and errors that name the cause.
+//! The HTTP client of the whole job.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
-use futures_util::stream::StreamExt;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, StatusCode, Uri};
+use http::{Method, Uri};
 
-use crate::budget::{Budget, Slot};
-use crate::download::{Incoming, Sink, declared_length};
 use crate::error::{Error, Kind, Result};
+use crate::http::body::{Incoming, Sink, drain, missing_bytes};
+use crate::http::budget::{Budget, Turn};
+use crate::http::failure::{Failed, network, not_sent, refused, used_up};
+use crate::http::retry::{Again, LONGEST_WAIT, RETRIES, backoff};
+use crate::http::transport::{Chunks, Clock, Request, Response, Transport};
+use crate::http::url::authority;
 use crate::log::Log;
-use crate::options::Job;
-use crate::retry::{Again, Failed, LONGEST_WAIT, RETRIES, backoff, retry_after};
-use crate::runtime::{Chunks, Clock, Request, Response, SendError, Transport};
 
 const REDIRECTS: usize = 5;
+
+/// How a run talks to the world.
+#[derive(Debug)]
+pub struct Config {
+    pub user_agent: HeaderValue,
+    /// `host[:port]` of everything that the run may reach.
+    pub hosts: Vec<String>,
+    /// Requests a second to each upstream host; 0 is no limit.
+    pub requests_per_second: usize,
+    /// `host[:port]` of the upstream that also limits requests by the hour.
+    pub hourly: String,
+    pub log: Log,
+}
 
 /// Sends requests for one run.
 pub struct Client<R> {
     pub runtime: R,
     pub log: Log,
     user_agent: HeaderValue,
-    /// `host[:port]` of everything that the run may reach.
     hosts: Vec<String>,
     budget: RefCell<Budget>,
 }
 
 impl<R: Transport + Clock> Client<R> {
-    pub fn new(runtime: R, job: &Job) -> Self {
-        let run_id = job.run_id.clone().unwrap_or_else(|| format!("{:016x}", runtime.random()));
-        Client {
-            runtime,
-            log: Log { format: job.log_format, run_id },
-            user_agent: job.user_agent.clone(),
-            hosts: job.hosts(),
-            budget: RefCell::new(Budget::new(job.requests_per_second, authority(&job.jolpica_url))),
-        }
+    pub fn new(runtime: R, config: Config) -> Self {
+        let Config { user_agent, hosts, requests_per_second, hourly, log } = config;
+        let budget = RefCell::new(Budget::new(requests_per_second, hourly));
+        Client { runtime, log, user_agent, hosts, budget }
     }
 
     /// GETs a document of an upstream: retried, within the budget, redirects followed, gzip decoded.
@@ -85,7 +91,7 @@ impl<R: Transport + Clock> Client<R> {
             }
             drain(&mut response.body).await;
             match redirect(&response, &target)? {
-                None => return Err(self.refused(&response, &target)),
+                None => return Err(refused(&response, &target, self.runtime.now())),
                 Some(next) if self.hosts.iter().any(|host| *host == authority(&next)) => target = next,
                 Some(next) => {
                     let message = format!("{target} redirects to {next}, a host that this run may not reach");
@@ -94,7 +100,7 @@ impl<R: Transport + Clock> Client<R> {
             }
         }
         let message = format!("{url} redirects more than {REDIRECTS} times; check the URL");
-        Err(Error::new(Kind::Unavailable(StatusCode::LOOP_DETECTED.as_u16()), message).into())
+        Err(Error::new(Kind::Unavailable, message).into())
     }
 
     /// Runs `attempt` until it succeeds, it says that trying again is no use, or the attempts are used up.
@@ -140,40 +146,14 @@ impl<R: Transport + Clock> Client<R> {
     async fn wait_for_budget(&self, url: &Uri) -> Result<()> {
         let host = authority(url);
         loop {
-            let slot = self.budget.borrow_mut().take(&host, self.runtime.uptime());
-            match slot {
-                Slot::Free => return Ok(()),
-                Slot::Wait(wait) => self.runtime.sleep(wait).await,
-                Slot::UsedUp(wait) => {
-                    let until = self.unix_seconds_in(wait);
-                    let message =
-                        format!("{url}: this run has used up the hour's requests to {host}; {}", when(until));
-                    return Err(Error::new(Kind::RateLimited(Some(until)), message));
-                }
+            let turn = self.budget.borrow_mut().take(&host, self.runtime.uptime());
+            match turn {
+                Turn::Free => return Ok(()),
+                Turn::Wait(wait) => self.runtime.sleep(wait).await,
+                Turn::UsedUp(wait) => return Err(used_up(url, wait, self.runtime.now())),
             }
         }
     }
-
-    /// What a status other than 2xx comes to.
-    fn refused<B>(&self, response: &Response<B>, url: &Uri) -> Failed {
-        let after = response.header("retry-after").and_then(|v| retry_after(v, self.runtime.now()));
-        let again = match response.status.as_u16() {
-            429 | 500 | 502 | 503 | 504 => after.map_or(Again::Backoff, Again::After),
-            _ => Again::Never,
-        };
-        let until = after.map(|wait| self.unix_seconds_in(wait));
-        Failed { error: refusal(response.status, url, until), again }
-    }
-
-    fn unix_seconds_in(&self, wait: Duration) -> u64 {
-        let now = u64::try_from(self.runtime.now().timestamp()).unwrap_or_default();
-        now + wait.as_secs()
-    }
-}
-
-/// `host[:port]` of a URL.
-pub fn authority(url: &Uri) -> String {
-    url.authority().map(|authority| authority.as_str().to_ascii_lowercase()).unwrap_or_default()
 }
 
 fn get_request(url: &Uri, bearer: Option<&str>) -> Result<Request<'static>> {
@@ -201,70 +181,9 @@ fn redirect<B>(response: &Response<B>, from: &Uri) -> Result<Option<Uri>> {
         Some(_) => format!("{}://{}{location}", from.scheme_str().unwrap_or("https"), authority(from)),
         None => location.to_owned(),
     };
-    let next: Uri = absolute.parse().map_err(|_| refuse("to something that is no URL"))?;
+    let next: Uri = absolute.parse().map_err(|_| refuse("to something that is not a URL"))?;
     if next.scheme_str() != Some("https") {
         return Err(refuse(&format!("to {next}, which is not https")));
     }
     Ok(Some(next))
-}
-
-/// How many bytes a response lacks of its `Content-Length`.
-fn missing_bytes(response: &Response, method: &Method) -> Option<u64> {
-    if method == Method::HEAD || response.status == StatusCode::NO_CONTENT {
-        return None;
-    }
-    declared_length(response)?.checked_sub(response.body.len() as u64).filter(|missing| *missing > 0)
-}
-
-/// A failure of the network; it may be gone the next time.
-pub fn network(url: &Uri, why: &str) -> Failed {
-    let error = Error::new(Kind::Network, format!("{url}: {why}; check the network and the URL"));
-    Failed { error, again: Again::Backoff }
-}
-
-fn not_sent(url: &Uri, error: SendError) -> Failed {
-    match error {
-        SendError::Network(why) => network(url, &why),
-        SendError::Denied => {
-            let host = authority(url);
-            let message =
-                format!("{url}: the sandbox does not let the job reach {host}; --allow {host} would");
-            Error::new(Kind::Denied, message).into()
-        }
-    }
-}
-
-/// Reads the body of a refusal, which is short: its connection can be used again then, and who records it
-/// has it whole.
-async fn drain(body: &mut Chunks) {
-    for _ in 0..16 {
-        let Some(Ok(_)) = body.next().await else { break };
-    }
-}
-
-/// What a status other than 2xx means, and what to do about it.
-fn refusal(status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
-    let (kind, text) = match status.as_u16() {
-        401 => (Kind::SignIn, "wants a sign-in".into()),
-        403 => (
-            Kind::Blocked,
-            "refuses this address; data-centre addresses often are, try another network or HTTPS_PROXY"
-                .into(),
-        ),
-        404 | 410 => (Kind::NotFound, "does not exist; check the URL".into()),
-        429 => (
-            Kind::RateLimited(until),
-            format!("has had too many requests; {}", until.map_or("try again in an hour".into(), when)),
-        ),
-        code @ 500.. => (Kind::Unavailable(code), "has a fault of its own; try again later".into()),
-        code => (Kind::Unavailable(code), "refuses the request; check the URL".into()),
-    };
-    Error::new(kind, format!("{url} {text} (HTTP {})", status.as_u16()))
-}
-
-fn when(until: u64) -> String {
-    let time = i64::try_from(until).ok().and_then(|until| chrono::DateTime::from_timestamp(until, 0));
-    time.map_or("try again later".into(), |time| {
-        format!("try again after {}", time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
-    })
 }

@@ -23,7 +23,7 @@ pub struct Budget {
 
 /// Whether a request may go out.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Slot {
+pub enum Turn {
     /// Now; it is counted.
     Free,
     /// Ask again after so long.
@@ -37,8 +37,8 @@ impl Budget {
         Budget { per_second, hourly: hourly.into(), sent: HashMap::new() }
     }
 
-    /// Takes a slot at `host`, at the uptime `now`.
-    pub fn take(&mut self, host: &str, now: Duration) -> Slot {
+    /// Asks for a request to `host` at the uptime `now`.
+    pub fn take(&mut self, host: &str, now: Duration) -> Turn {
         let sent = self.sent.entry(host.to_owned()).or_default();
         let window = |count: usize, length: Duration| {
             let oldest = *sent.iter().rev().nth(count.checked_sub(1)?)?;
@@ -47,16 +47,16 @@ impl Budget {
         if host == self.hourly
             && let Some(wait) = window(A_HOUR, HOUR)
         {
-            return Slot::UsedUp(wait);
+            return Turn::UsedUp(wait);
         }
         if let Some(wait) = window(self.per_second, SECOND) {
-            return Slot::Wait(wait);
+            return Turn::Wait(wait);
         }
         sent.push_back(now);
         if sent.len() > A_HOUR {
             sent.pop_front();
         }
-        Slot::Free
+        Turn::Free
     }
 }
 
@@ -69,24 +69,24 @@ mod tests {
         let mut budget = Budget::new(4, "jolpica");
         let at = |ms| Duration::from_millis(ms);
         for ms in [0, 100, 200, 300] {
-            assert_eq!(budget.take("host", at(ms)), Slot::Free);
+            assert_eq!(budget.take("host", at(ms)), Turn::Free);
         }
-        assert_eq!(budget.take("host", at(400)), Slot::Wait(at(600)));
-        assert_eq!(budget.take("another", at(400)), Slot::Free);
-        assert_eq!(budget.take("host", at(1000)), Slot::Free);
-        assert_eq!(budget.take("host", at(1000)), Slot::Wait(at(100)));
+        assert_eq!(budget.take("host", at(400)), Turn::Wait(at(600)));
+        assert_eq!(budget.take("another", at(400)), Turn::Free);
+        assert_eq!(budget.take("host", at(1000)), Turn::Free);
+        assert_eq!(budget.take("host", at(1000)), Turn::Wait(at(100)));
     }
 
     #[test]
     fn an_hour_has_200_requests_at_jolpica_only() {
         let mut budget = Budget::new(0, "jolpica");
         for second in 0..200 {
-            assert_eq!(budget.take("jolpica", Duration::from_secs(second)), Slot::Free);
-            assert_eq!(budget.take("mirror", Duration::from_secs(second)), Slot::Free);
+            assert_eq!(budget.take("jolpica", Duration::from_secs(second)), Turn::Free);
+            assert_eq!(budget.take("mirror", Duration::from_secs(second)), Turn::Free);
         }
         let now = Duration::from_secs(1000);
-        assert_eq!(budget.take("jolpica", now), Slot::UsedUp(Duration::from_secs(2600)));
-        assert_eq!(budget.take("mirror", now), Slot::Free);
-        assert_eq!(budget.take("jolpica", HOUR), Slot::Free);
+        assert_eq!(budget.take("jolpica", now), Turn::UsedUp(Duration::from_secs(2600)));
+        assert_eq!(budget.take("mirror", now), Turn::Free);
+        assert_eq!(budget.take("jolpica", HOUR), Turn::Free);
     }
 }

@@ -87,8 +87,10 @@ impl<'a> Parts<'a> {
     /// the way and some of it is gone.
     pub fn sha256(&self) -> Option<String> {
         match &self.sha256 {
-            Some(sha256) => Some(hex(&sha256.clone().finalize())),
-            None => (self.read == self.buffer.len() as u64).then(|| hex(&Sha256::digest(&self.buffer))),
+            Some(sha256) => Some(hex::encode(sha256.clone().finalize())),
+            None => {
+                (self.read == self.buffer.len() as u64).then(|| hex::encode(Sha256::digest(&self.buffer)))
+            }
         }
     }
 
@@ -136,10 +138,6 @@ fn not_compressed(error: std::io::Error) -> Error {
     Error::new(Kind::StoreRefused, format!("the document cannot be compressed: {error}"))
 }
 
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read;
@@ -180,7 +178,7 @@ mod tests {
                     flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut restored).unwrap();
                 }
                 prop_assert_eq!(&restored, &whole);
-                prop_assert_eq!((read, sha256), (whole.len() as u64, Some(hex(&Sha256::digest(&whole)))));
+                prop_assert_eq!((read, sha256), (whole.len() as u64, Some(hex::encode(Sha256::digest(&whole)))));
             }
         }
     }

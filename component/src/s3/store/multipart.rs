@@ -4,21 +4,21 @@
 //! is aborted, because the store keeps and bills parts until then.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 //!
-//! **What a killed run left** is cleared away by the next run of the same source that sends in parts: once, when
-//! its own upload is open, it aborts every other open upload of that source. Nothing in a listing tells a
+//! **What a killed run left** is cleared away by the next run of the same item that sends in parts: once, when
+//! its own upload is open, it aborts every other open upload of that item. Nothing in a listing tells a
 //! dead run's upload from a live one's, and an age that is safe to wait for would leave parts lying until then. So
 //! the later run takes over, and a live run that lost its upload to it is told so by the store (NoSuchUpload) and
 //! makes the document anew in its next attempt; since every run takes over once and not in each attempt, two runs
-//! cannot keep ending each other. Uploads of other sources are left alone until they are older than any run may
+//! cannot keep ending each other. Uploads of other items are left alone until they are older than any run may
 //! be. A store or credentials that do not list uploads cost this cleaning, with a warning, and nothing else.
 //!
 //! **A key that is taken.** A document is sent while it is read and cannot be sent again under another key: the
 //! key is looked at before the upload begins, and of two runs with open uploads of one key the later one takes a
-//! later second. Where a key is lost all the same (412 or 409 at the end; or, at a store that is not known to refuse,
+//! later second. If a key is lost all the same (412 or 409 at the end; or, at a store that is not known to refuse,
 //! another run's object there before or after the completion), the job's next attempt has the source make the
 //! document again.
 //!
-//! **`sha256`** in the metadata is sent ahead of the parts: it is there where the source knew it
+//! **`sha256`** in the metadata is sent ahead of the parts: it is there if the source knew it
 //! ([`Document::sha256`](crate::document::Document)). A reader that compares objects needs to hash one without.
 
 use chrono::{SecondsFormat, TimeDelta};
@@ -26,14 +26,15 @@ use futures_util::future::try_join;
 use http::header::{ETAG, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 
-use super::headers::Object;
+use super::object::NewObject;
 use super::parts::Parts;
-use super::uri::encoded;
-use super::xml::elements;
-use super::{Outcome, Store, refusal, sign, unchanged};
+use super::{Outcome, Store, same_as_announced};
 use crate::error::{Error, Kind, Result};
-use crate::retry::Failed;
-use crate::runtime::{Clock, Response, Transport};
+use crate::http::percent::encoded;
+use crate::http::transport::{Clock, Transport};
+use crate::s3::key::{Key, ROOT};
+use crate::s3::sign;
+use crate::s3::xml::elements;
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
 const MOST_PARTS: usize = 10_000;
@@ -52,9 +53,14 @@ struct Upload {
 
 impl<R: Transport + Clock> Store<'_, R> {
     /// Sends what is left of a document. `Contested` comes before any of it was sent.
-    pub(super) async fn put_in_parts(&self, object: &Object<'_>, parts: &mut Parts<'_>) -> Result<Outcome> {
-        let upload = Upload { key: object.key.clone(), id: self.begin(object).await?, ..Upload::default() };
-        let outcome = match self.take_over(&upload, object.source).await {
+    pub(super) async fn put_in_parts(
+        &self,
+        object: &NewObject<'_>,
+        parts: &mut Parts<'_>,
+    ) -> Result<Outcome> {
+        let upload =
+            Upload { key: object.key.to_string(), id: self.begin(object).await?, ..Upload::default() };
+        let outcome = match self.take_over(&upload, &object.key.item).await {
             true => self.send_all(&upload, object, parts).await,
             false => Ok(Outcome::Contested),
         };
@@ -64,19 +70,24 @@ impl<R: Transport + Clock> Store<'_, R> {
         outcome
     }
 
-    async fn begin(&self, object: &Object<'_>) -> Result<String> {
-        let url = self.url(&format!("{}?uploads=", object.key))?;
+    async fn begin(&self, object: &NewObject<'_>) -> Result<String> {
+        let url = self.s3.url(&format!("{}?uploads=", object.key))?;
         let mut headers = object.headers(&self.run_id)?;
-        if let Some(checksum) = &self.bucket.checksum {
+        if let Some(checksum) = &self.bucket().checksum {
             headers.insert("x-amz-checksum-algorithm", HeaderValue::from_static(checksum.algorithm));
         }
-        let response = self.request(Method::POST, &url, headers, Some(&[])).await?;
+        let response = self.s3.request(Method::POST, &url, headers, Some(&[])).await?;
         let mut elements = elements(&response.body).into_iter();
         let id = elements.find(|(name, id)| name == "UploadId" && !id.is_empty());
         id.map(|(_, id)| id).ok_or_else(|| unusable(&url, "has no UploadId"))
     }
 
-    async fn send_all(&self, upload: &Upload, object: &Object<'_>, parts: &mut Parts<'_>) -> Result<Outcome> {
+    async fn send_all(
+        &self,
+        upload: &Upload,
+        object: &NewObject<'_>,
+        parts: &mut Parts<'_>,
+    ) -> Result<Outcome> {
         let mut list = String::new();
         let mut part = Vec::new();
         for number in 1.. {
@@ -89,7 +100,7 @@ impl<R: Transport + Clock> Store<'_, R> {
                 let most = part.len() * MOST_PARTS;
                 let message = format!(
                     "{}: S3 takes {MOST_PARTS} parts, which hold {most} bytes; raise --part-size",
-                    object.source
+                    object.key.item
                 );
                 return Err(Error::new(Kind::StoreRefused, message));
             }
@@ -98,21 +109,22 @@ impl<R: Transport + Clock> Store<'_, R> {
             list.push_str(&sent);
         }
         if let (Some(read), Some(announced)) = (parts.sha256(), object.sha256) {
-            unchanged(object.source, &read, announced)?;
+            same_as_announced(&object.key.item, &read, announced)?;
         }
-        let stored = object.stored(parts.size());
+        let made = object.made(parts.size());
         let url = self.upload_url(upload, "")?;
         let xmlns = "http://s3.amazonaws.com/doc/2006-03-01/";
         let body = format!(r#"<CompleteMultipartUpload xmlns="{xmlns}">{list}</CompleteMultipartUpload>"#);
-        let began = self.client.runtime.uptime();
-        let is_taken = !self.bucket.is_conditional() && matches!(self.head(&object.key).await, Ok(Some(_)));
+        let began = self.s3.http.runtime.uptime();
+        let is_taken =
+            !self.bucket().is_conditional() && matches!(self.s3.head(&upload.key).await, Ok(Some(_)));
         let outcome = match is_taken {
             true => Outcome::Taken,
-            false => self.make(stored, Method::POST, &url, HeaderMap::new(), body.as_bytes()).await?,
+            false => self.make(made, Method::POST, &url, HeaderMap::new(), body.as_bytes()).await?,
         };
         if matches!(outcome, Outcome::Taken) || self.holds_anothers(&object.key, began).await {
             let message = format!("another run wrote {} while {url} was under way; try again", object.key);
-            return Err(Error::new(Kind::Unavailable(412), message));
+            return Err(Error::new(Kind::Conflict, message).with_status(412));
         }
         Ok(outcome)
     }
@@ -122,16 +134,16 @@ impl<R: Transport + Clock> Store<'_, R> {
         let url = self.upload_url(upload, &format!("partNumber={number}&"))?;
         let mut headers = HeaderMap::new();
         let mut sum = String::new();
-        if self.bucket.is_embedded() {
+        if self.bucket().is_embedded() {
             // There is no way on which it could change, and to hash it takes as long as to make it.
             headers.insert(sign::CONTENT_SHA256, HeaderValue::from_static("UNSIGNED-PAYLOAD"));
         }
-        if let Some(checksum) = &self.bucket.checksum {
+        if let Some(checksum) = &self.bucket().checksum {
             let (value, algorithm) = (checksum.of(part), checksum.algorithm);
             sum = format!("<Checksum{algorithm}>{value}</Checksum{algorithm}>");
             headers.extend(sign::header(&checksum.header(), &value).ok());
         }
-        let response = self.request(Method::PUT, &url, headers, Some(part)).await?;
+        let response = self.s3.request(Method::PUT, &url, headers, Some(part)).await?;
         let etag = response.header(ETAG.as_str()).ok_or_else(|| unusable(&url, "has no ETag"))?;
         Ok(format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag>{sum}</Part>"))
     }
@@ -140,36 +152,36 @@ impl<R: Transport + Clock> Store<'_, R> {
     async fn abort(&self, upload: &Upload) {
         let url = match self.upload_url(upload, "") {
             Ok(url) => url,
-            Err(error) => return self.client.log.warn(&error.message),
+            Err(error) => return self.s3.http.log.warn(&error.message),
         };
-        match self.request(Method::DELETE, &url, HeaderMap::new(), Some(&[])).await {
+        match self.s3.request(Method::DELETE, &url, HeaderMap::new(), Some(&[])).await {
             // NoSuchUpload: somebody else ended it.
-            Err(error) if error.kind != Kind::Unavailable(404) => {
-                self.client.log.warn(&format!("{error}; parts of {} may stay and be billed", upload.key));
+            Err(error) if (error.kind, error.status) != (Kind::Conflict, Some(404)) => {
+                self.s3.http.log.warn(&format!("{error}; parts of {} may stay and be billed", upload.key));
             }
             _ => {}
         }
     }
 
     /// Ends what earlier runs left open. Whether `mine` is now the only upload of its key.
-    async fn take_over(&self, mine: &Upload, source: &str) -> bool {
+    async fn take_over(&self, mine: &Upload, item: &str) -> bool {
         let open = match self.open_uploads().await {
             Ok(open) => open,
             Err(error) => {
                 let consequence = "uploads that a killed run left are not ended: \
                                    allow s3:ListBucketMultipartUploads, or give the bucket a lifecycle rule";
-                self.client.log.warn(&format!("{error}; {consequence}"));
+                self.s3.http.log.warn(&format!("{error}; {consequence}"));
                 return true;
             }
         };
-        let is_first = self.taken_over.borrow_mut().insert(source.to_owned());
-        let oldest = (self.client.runtime.now() - LONGEST_RUN).to_rfc3339_opts(SecondsFormat::Secs, true);
+        let is_first = self.taken_over.borrow_mut().insert(item.to_owned());
+        let oldest = (self.s3.http.runtime.now() - LONGEST_RUN).to_rfc3339_opts(SecondsFormat::Secs, true);
         let mut is_alone = true;
         for other in open.iter().filter(|other| other.id != mine.id) {
-            let Some(their_source) = source_of(&other.key) else { continue };
+            let Ok(Key { item: theirs, .. }) = other.key.parse() else { continue };
             let is_forgotten = !other.initiated.is_empty() && other.initiated < oldest;
-            if is_first && their_source == source || is_forgotten {
-                self.client.log.warn(&format!("ending an upload of {} that another run left", other.key));
+            if is_first && theirs == item || is_forgotten {
+                self.s3.http.log.warn(&format!("ending an upload of {} that another run left", other.key));
                 self.abort(other).await;
             } else if other.key == mine.key {
                 is_alone = false;
@@ -182,8 +194,8 @@ impl<R: Transport + Clock> Store<'_, R> {
         let mut open = Vec::new();
         let mut from = String::new();
         loop {
-            let url = self.url(&format!("?uploads=&prefix=raw%2F{from}"))?;
-            let response = self.request(Method::GET, &url, HeaderMap::new(), None).await?;
+            let url = self.s3.url(&format!("?uploads=&prefix={}{from}", encoded(ROOT)))?;
+            let response = self.s3.request(Method::GET, &url, HeaderMap::new(), None).await?;
             let page = Page::parse(&response.body);
             open.extend(page.uploads);
             let Some((key, id)) = page.next else { return Ok(open) };
@@ -191,44 +203,13 @@ impl<R: Transport + Clock> Store<'_, R> {
         }
     }
 
-    /// Sends a request that makes no object, again where that may help; all but a success is an error.
-    pub(super) async fn request(
-        &self,
-        method: Method,
-        url: &Uri,
-        headers: HeaderMap,
-        body: Option<&[u8]>,
-    ) -> Result<Response> {
-        self.client
-            .retry(async || {
-                let response = self.send(&method, url, headers.clone(), body).await?;
-                match refusal::is_done(&method, &response) {
-                    true => Ok(response),
-                    false => Err::<_, Failed>(self.refused(&method, &response, url)),
-                }
-            })
-            .await
-    }
-
     fn upload_url(&self, upload: &Upload, query: &str) -> Result<Uri> {
-        self.url(&format!("{}?{query}uploadId={}", upload.key, encoded(&upload.id)))
+        self.s3.url(&format!("{}?{query}uploadId={}", upload.key, encoded(&upload.id)))
     }
 }
 
 fn unusable(url: &Uri, why: &str) -> Error {
     Error::new(Kind::StoreRefused, format!("the answer to {url} {why}; is this an S3 store?"))
-}
-
-/// The source in a key of ours, `raw/<YYYY-MM-DD>/<source>/<unix seconds>.json`; none in anybody else's.
-pub(super) fn source_of(key: &str) -> Option<&str> {
-    let (date, rest) = key.strip_prefix("raw/")?.split_once('/')?;
-    let (source, name) = rest.rsplit_once('/')?;
-    let seconds = name.strip_suffix(".json")?;
-    let is_ours = date.len() == "YYYY-MM-DD".len()
-        && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-        && !seconds.is_empty()
-        && seconds.bytes().all(|byte| byte.is_ascii_digit());
-    is_ours.then_some(source)
 }
 
 /// One answer to ListMultipartUploads.
@@ -265,25 +246,6 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_of_ours_has_a_source() {
-        assert_eq!(source_of("raw/2026-11-24/mock/1795521600.json"), Some("mock"));
-        assert_eq!(
-            source_of("raw/2026-11-24/telemetry/2024/05/R/1795521600.json"),
-            Some("telemetry/2024/05/R")
-        );
-        for key in [
-            "raw/2026-11-24/mock/latest.json",
-            "raw/2026-11-24/mock/.json",
-            "raw/2026-11-24/1795521600.json",
-            "raw/by-season/mock/1795521600.json",
-            "raw/2026-11-24/mock/1795521600.parquet",
-            "curated/2026-11-24/mock/1795521600.json",
-        ] {
-            assert_eq!(source_of(key), None, "{key}");
-        }
-    }
 
     #[test]
     fn a_page_has_uploads_and_says_where_the_next_one_begins() {

@@ -2,20 +2,18 @@
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::sign;
+use super::Object;
 use crate::error::{Error, Result};
-use crate::report::Stored;
+use crate::s3::key::Key;
+use crate::s3::sign;
 
 /// Metadata that the job itself sets; the source's own (`source-url` ...) go before those of the user too.
 pub const OURS: &[&str] = &["source", "ingest_time_utc", "sha256", "job-version", "run-id", "source-url"];
 
 /// An object that is about to be made.
-pub struct Object<'a> {
-    pub source: &'a str,
-    pub key: String,
-    /// The time in the key, in unix seconds.
-    pub seconds: i64,
-    /// Of the document, where it is known by now: the metadata of an object in parts is sent ahead of them.
+pub struct NewObject<'a> {
+    pub key: Key,
+    /// Of the document, if it is known by now: the metadata of an object in parts is sent ahead of them.
     pub sha256: Option<&'a str>,
     /// What the source adds: name and value.
     pub metadata: &'a [(&'static str, String)],
@@ -24,20 +22,19 @@ pub struct Object<'a> {
     pub wanted: &'a HeaderMap,
 }
 
-impl Object<'_> {
-    /// What is to be reported of it when it is there; its document has so many bytes.
-    pub fn stored(&self, size: u64) -> Stored {
-        let sha256 = self.sha256.map(str::to_owned);
-        Stored { source: self.source.to_owned(), key: self.key.clone(), size, sha256 }
+impl NewObject<'_> {
+    /// The object, once it is there; its document has so many bytes.
+    pub fn made(&self, size: u64) -> Object {
+        Object { key: self.key.clone(), size, sha256: self.sha256.map(str::to_owned) }
     }
 
     /// The headers of a PutObject or CreateMultipartUpload. `run_id` tells this run's objects from others'.
     ///
-    /// Fails where a value fits into no header.
+    /// Fails if a value fits into no header.
     pub fn headers(&self, run_id: &str) -> Result<HeaderMap> {
         let always = [
-            ("source", self.source.to_owned()),
-            ("ingest_time_utc", self.seconds.to_string()),
+            ("source", self.key.source().to_owned()),
+            ("ingest_time_utc", self.key.seconds.to_string()),
             ("job-version", env!("CARGO_PKG_VERSION").to_owned()),
             ("run-id", run_id.to_owned()),
         ];

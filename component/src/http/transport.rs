@@ -29,7 +29,7 @@ pub struct Response<B = Vec<u8>> {
 pub type Chunks = LocalBoxStream<'static, Result<Vec<u8>, SendError>>;
 
 impl<B> Response<B> {
-    /// A header's value, where it is there and is text.
+    /// A header's value, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

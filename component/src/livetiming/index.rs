@@ -2,9 +2,11 @@
 
 use chrono::NaiveDateTime;
 
-use super::{Event, Session, Slot, date_time, midnight, not_a_schedule, utc_offset};
+use f1_ingest_feeds::value::{Json, Value};
+
+use crate::dates::{date_time, midnight, utc_offset};
 use crate::error::Result;
-use crate::fastf1::value::{Json, Value};
+use crate::session::{Event, Session, SessionName, Slot, not_a_schedule};
 
 /// An entry with `"Key": -1` or without a name stands for something that never took place.
 fn is_session(entry: &Value) -> bool {
@@ -23,21 +25,29 @@ fn meetings<'j, 'a>(json: &'j mut Json<'a>, body: &'a [u8]) -> Result<Vec<Value<
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let meetings = json.read_bytes(body).and_then(|index| index.get("Meetings"));
     let list = meetings.filter(|meetings| meetings.is_list());
-    Ok(list.ok_or_else(|| not_a_schedule("it is no JSON with a list of Meetings"))?.items().collect())
+    Ok(list.ok_or_else(|| not_a_schedule("it is not JSON with a list of Meetings"))?.items().collect())
 }
 
 fn sessions<'j, 'a>(meeting: Value<'j, 'a>) -> impl Iterator<Item = Value<'j, 'a>> {
     meeting.get("Sessions").into_iter().flat_map(Value::items).filter(is_session)
 }
 
-/// In 2021 the Sprint was called Sprint Qualifying; the name means a qualifying from 2024 on.
+/// A session's name as FastF1 has it; the index has sessions of other names too.
 fn full_name(name: &str, season: i32) -> &str {
-    if name == "Sprint Qualifying" && matches!(season, 2021 | 2022) { "Sprint" } else { name }
+    match name {
+        "Sprint Qualifying" => SessionName::SprintQualifying.in_season(season).full(),
+        name => name,
+    }
+}
+
+/// A season's index, relative to `static/`.
+pub fn of_season(season: i32) -> String {
+    format!("{season}/Index.json")
 }
 
 /// Reads the events of a season (FastF1's `_get_schedule_from_f1_timing`). A meeting without a session was
 /// cancelled and is none.
-pub fn parse(body: &[u8], season: i32) -> Result<Vec<Event>> {
+pub fn events(body: &[u8], season: i32) -> Result<Vec<Event>> {
     let mut json = Json::default();
     let meetings = meetings(&mut json, body)?.into_iter();
     meetings.filter_map(|meeting| event(meeting, season).transpose()).collect()

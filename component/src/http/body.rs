@@ -1,0 +1,124 @@
+//! The body of a response, in chunks: decoded, and checked for its length.
+
+use std::io::{self, Write};
+
+use flate2::write::MultiGzDecoder;
+use futures_util::stream::StreamExt;
+use http::header::{ETAG, HeaderValue};
+use http::{Method, StatusCode, Uri};
+
+use crate::error::{Error, Kind, Result};
+use crate::http::failure::{Failed, network};
+use crate::http::transport::{Chunks, Response, SendError};
+
+/// Takes a document chunk by chunk.
+pub trait Sink {
+    /// The document begins, for the first time or anew: what came before is void.
+    fn begin(&mut self);
+    fn push(&mut self, chunk: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn begin(&mut self) {
+        self.clear();
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        self.extend_from_slice(chunk);
+    }
+}
+
+/// A body on its way: decoded, and checked for its length.
+pub struct Incoming {
+    /// Where it comes from, redirects followed.
+    url: Uri,
+    chunks: Chunks,
+    /// How many bytes have come, and how many there are, as sent: before they are decoded.
+    received: u64,
+    length: Option<u64>,
+    /// The `ETag`, if it is a strong one: only that tells that a body is the same byte for byte.
+    etag: Option<HeaderValue>,
+    gzip: Option<MultiGzDecoder<Vec<u8>>>,
+}
+
+impl Incoming {
+    pub fn new(url: Uri, response: Response<Chunks>) -> Result<Incoming> {
+        let encoding = response.header("content-encoding").unwrap_or("identity").to_ascii_lowercase();
+        let gzip = match encoding.as_str() {
+            "identity" | "" => None,
+            "gzip" | "x-gzip" => Some(MultiGzDecoder::new(Vec::new())),
+            other => {
+                let message = format!("{url}: the body is encoded as {other}, which was not asked for");
+                return Err(Error::new(Kind::NotJson, message));
+            }
+        };
+        let length = declared_length(&response);
+        let etag = response.headers.get(ETAG).filter(|etag| etag.as_bytes().starts_with(b"\"")).cloned();
+        Ok(Incoming { url, chunks: response.body, received: 0, length, etag, gzip })
+    }
+
+    /// Bytes that have come, as sent: before they are decoded.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// What tells whether another response has the same bytes.
+    pub fn etag(&self) -> Option<HeaderValue> {
+        self.etag.clone()
+    }
+
+    /// Goes on with the rest, out of another response.
+    pub fn go_on(&mut self, chunks: Chunks) {
+        self.chunks = chunks;
+    }
+
+    /// The next chunk, None at the end. Fails if the body breaks off, is too short or damaged.
+    pub async fn next(&mut self) -> std::result::Result<Option<Vec<u8>>, Failed> {
+        let damaged = |url: &Uri, why: io::Error| {
+            network(url, &format!("the gzip body is damaged or cut short ({why})"))
+        };
+        while let Some(chunk) = self.chunks.next().await {
+            let chunk = chunk.map_err(|error| match error {
+                SendError::Network(why) => network(&self.url, &why),
+                SendError::Denied => network(&self.url, "the sandbox ended the response"),
+            })?;
+            self.received += chunk.len() as u64;
+            let Some(gzip) = &mut self.gzip else { return Ok(Some(chunk)) };
+            gzip.write_all(&chunk).map_err(|why| damaged(&self.url, why))?;
+            if !gzip.get_ref().is_empty() {
+                return Ok(Some(std::mem::take(gzip.get_mut())));
+            }
+        }
+        if let Some(missing) = self.length.and_then(|length| length.checked_sub(self.received))
+            && missing > 0
+        {
+            let why = format!("the response was cut short, {missing} bytes are missing");
+            return Err(network(&self.url, &why));
+        }
+        match self.gzip.take() {
+            None => Ok(None),
+            Some(gzip) => gzip.finish().map(Some).map_err(|why| damaged(&self.url, why)),
+        }
+    }
+}
+
+/// `Content-Length`, if there is one.
+pub fn declared_length<B>(response: &Response<B>) -> Option<u64> {
+    response.header("content-length")?.parse().ok()
+}
+
+/// How many bytes a response lacks of its `Content-Length`.
+pub fn missing_bytes(response: &Response, method: &Method) -> Option<u64> {
+    if method == Method::HEAD || response.status == StatusCode::NO_CONTENT {
+        return None;
+    }
+    declared_length(response)?.checked_sub(response.body.len() as u64).filter(|missing| *missing > 0)
+}
+
+/// Reads the body of a refusal, which is short: its connection can be used again then, and who records it
+/// has it whole.
+pub async fn drain(body: &mut Chunks) {
+    for _ in 0..16 {
+        let Some(Ok(_)) = body.next().await else { break };
+    }
+}

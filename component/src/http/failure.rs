@@ -1,0 +1,95 @@
+//! What an answer that is no success, or no answer at all, means to the user, and whether trying again helps.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use http::{StatusCode, Uri};
+
+use crate::error::{Error, Kind};
+use crate::http::retry::{Again, retry_after};
+use crate::http::transport::{Response, SendError};
+use crate::http::url::authority;
+
+/// An attempt that failed, and what its failure says of the next one.
+#[derive(Debug)]
+pub struct Failed {
+    pub error: Error,
+    pub again: Again,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed { error, again: Again::Never }
+    }
+}
+
+/// A failure of the network; it may be gone the next time.
+pub fn network(url: &Uri, why: &str) -> Failed {
+    let error = Error::new(Kind::Network, format!("{url}: {why}; check the network and the URL"));
+    Failed { error, again: Again::Backoff }
+}
+
+/// A request that no response came to.
+pub fn not_sent(url: &Uri, error: SendError) -> Failed {
+    match error {
+        SendError::Network(why) => network(url, &why),
+        SendError::Denied => {
+            let host = authority(url);
+            let message =
+                format!("{url}: the sandbox does not let the job reach {host}; --allow {host} would");
+            Error::new(Kind::Denied, message).into()
+        }
+    }
+}
+
+/// An upstream's answer with a status other than 2xx.
+pub fn refused<B>(response: &Response<B>, url: &Uri, now: DateTime<Utc>) -> Failed {
+    let after = response.header("retry-after").and_then(|value| retry_after(value, now));
+    let again = match response.status.as_u16() {
+        429 | 500 | 502 | 503 | 504 => after.map_or(Again::Backoff, Again::After),
+        _ => Again::Never,
+    };
+    let until = after.map(|wait| unix_seconds_in(wait, now));
+    Failed { error: refusal(response.status, url, until), again }
+}
+
+/// What a status other than 2xx means, and what to do about it.
+fn refusal(status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
+    let (kind, text) = match status.as_u16() {
+        401 => (Kind::SignIn, "wants a sign-in".into()),
+        403 => (
+            Kind::Blocked,
+            "refuses this address; data-centre addresses often are, try another network or HTTPS_PROXY"
+                .into(),
+        ),
+        404 | 410 => (Kind::NotFound, "does not exist; check the URL".into()),
+        429 => (
+            Kind::RateLimited,
+            format!("has had too many requests; {}", until.map_or("try again in an hour".into(), when)),
+        ),
+        500.. => (Kind::Unavailable, "has a fault of its own; try again later".into()),
+        _ => (Kind::Unavailable, "refuses the request; check the URL".into()),
+    };
+    let until = until.filter(|_| kind == Kind::RateLimited);
+    let status = status.as_u16();
+    Error::new(kind, format!("{url} {text} (HTTP {status})")).with_status(status).with_until(until)
+}
+
+/// The hour's requests to a host are used up by this run itself.
+pub fn used_up(url: &Uri, wait: Duration, now: DateTime<Utc>) -> Error {
+    let until = unix_seconds_in(wait, now);
+    let host = authority(url);
+    let message = format!("{url}: this run has used up the hour's requests to {host}; {}", when(until));
+    Error::new(Kind::RateLimited, message).with_until(Some(until))
+}
+
+fn unix_seconds_in(wait: Duration, now: DateTime<Utc>) -> u64 {
+    u64::try_from(now.timestamp()).unwrap_or_default() + wait.as_secs()
+}
+
+fn when(until: u64) -> String {
+    let time = i64::try_from(until).ok().and_then(|until| DateTime::from_timestamp(until, 0));
+    time.map_or("try again later".into(), |time| {
+        format!("try again after {}", time.to_rfc3339_opts(SecondsFormat::Secs, true))
+    })
+}

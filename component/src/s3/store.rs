@@ -1,0 +1,294 @@
+//! How a document becomes an object: a free key, a conditional PUT or an upload in parts, and the certainty that it
+//! is ours.
+//!
+//! **Stores that overwrite.** AWS refuses to overwrite if `If-None-Match: *` asks it to; some stores ignore
+//! that, and some look when a PUT begins and not when it ends. So at a store that is not AWS a key is looked at
+//! before it is written until the store is known to refuse, which the first small object of a run, sent twice,
+//! finds out; and always after it is written, as two runs can still meet. Who finds another run's object there
+//! takes a later second. At a store that does not refuse, the last look waits until every run that saw the key
+//! free has written to it: otherwise the first of two could look too early and miss that it was overwritten.
+
+mod multipart;
+mod newest;
+mod object;
+pub mod parts;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
+use http::{Method, StatusCode, Uri};
+
+use super::bucket::Bucket;
+use super::certainty::{Answer, Look, Step, judge};
+use super::client::S3Client;
+use super::key::Key;
+use super::{refusal, sign};
+use crate::document::{Document, Warnings};
+use crate::error::{Error, Kind, Result};
+use crate::http::failure::Failed;
+use crate::http::transport::{Clock, Response, Transport};
+use object::NewObject;
+use parts::Parts;
+
+pub use object::OURS;
+
+/// How many keys are tried for a document.
+const COLLISIONS: u64 = 60;
+
+/// The longest body that is sent a second time to find out about a store, in bytes.
+const LONGEST_PROBE: usize = 1 << 20;
+
+/// What another run may need longer than this one from its look at a key to the end of its writing.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// An object that is in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    pub key: Key,
+    /// Bytes of the document, before compression.
+    pub size: u64,
+    /// Of the document, in lower-case hex; None of one that was sent in parts while it was made.
+    pub sha256: Option<String>,
+}
+
+/// What became of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// It was stored, as this object.
+    Stored(Object),
+    /// The newest object of its item, which is this one, has the same bytes.
+    Unchanged(Object),
+}
+
+/// A bucket, as one run writes to it.
+pub struct Store<'a, R> {
+    s3: S3Client<'a, R>,
+    /// Goes into every object's metadata: tells an object that this run wrote from another run's.
+    run_id: String,
+    /// By item: an object that was sent and whose answer never came. It may be there, or come there yet, so
+    /// that the next attempt tries the same key first.
+    in_doubt: RefCell<HashMap<String, Object>>,
+    /// Items whose uploads this run has taken over from earlier runs; see [`multipart`].
+    taken_over: RefCell<HashSet<String>>,
+    /// Whether the store refuses to overwrite if it is asked not to, between runs at once too; None as long as it
+    /// is not known.
+    is_conditional: Cell<Option<bool>>,
+}
+
+/// What became of one key.
+enum Outcome {
+    Written(Object),
+    /// The key is another run's.
+    Taken,
+    /// Another run is sending to the key as well.
+    Contested,
+}
+
+impl<'a, R: Transport + Clock> Store<'a, R> {
+    pub fn new(s3: S3Client<'a, R>) -> Self {
+        let run_id = s3.http.log.run_id.clone();
+        let is_conditional = Cell::new(s3.bucket.is_conditional().then_some(true));
+        let (in_doubt, taken_over) = Default::default();
+        Store { s3, run_id, in_doubt, taken_over, is_conditional }
+    }
+
+    fn bucket(&self) -> &'a Bucket {
+        self.s3.bucket
+    }
+
+    /// Stores `document` under the first free second from now on: in one piece if it is shorter than a part.
+    pub async fn put(&self, item: &str, document: Document<'_>) -> Result<Kept> {
+        let Document { body, metadata, sha256: announced, warnings } = document;
+        let Bucket { part_size, gzip, .. } = *self.bucket();
+        let mut parts = Parts::new(body, part_size, gzip, announced.is_some());
+        parts.next().await?;
+        let whole = if parts.is_last() { parts.sha256() } else { None };
+        if let (Some(whole), Some(announced)) = (&whole, &announced) {
+            same_as_announced(item, whole, announced)?;
+        }
+        let sha256 = whole.as_deref().or(announced.as_deref());
+        if let Some(sha256) = sha256.filter(|_| self.bucket().if_changed)
+            && let Some(same) = self.already_stored(item, sha256).await?
+        {
+            return Ok(Kept::Unchanged(same));
+        }
+        let in_doubt = self.in_doubt.borrow().get(item).map(|object| object.key.seconds);
+        let mut seconds = in_doubt.unwrap_or_else(|| self.s3.http.runtime.now().timestamp());
+        for _ in 0..COLLISIONS {
+            let key = Key::new(item, seconds)?;
+            let wanted = &self.bucket().headers;
+            let object = NewObject { key, sha256, metadata: &metadata, gzip, wanted };
+            let is_whole = parts.is_last();
+            let is_looked_at = !is_whole || self.is_conditional.get() != Some(true);
+            let there = if is_looked_at { self.look(&object).await } else { None };
+            let outcome = match there {
+                Some(outcome) => outcome,
+                None if is_whole => self.put_whole(&object, &mut parts, &warnings).await?,
+                None => self.put_in_parts(&object, &mut parts).await?,
+            };
+            let step = match outcome {
+                Outcome::Written(object) => return Ok(Kept::Stored(object)),
+                Outcome::Taken => 1,
+                // Runs that yield to each other must not meet again.
+                Outcome::Contested => 1 + (self.s3.http.runtime.random() % 8) as i64,
+            };
+            self.s3.http.log.info(&format!("{} is taken, trying a later second", object.key));
+            seconds += step;
+        }
+        let message =
+            format!("the next {COLLISIONS} seconds of {item} are all taken in {}", self.bucket().name);
+        Err(Error::new(Kind::StoreRefused, message))
+    }
+
+    /// The newest object of `item`, if its document has this hash.
+    pub async fn already_stored(&self, item: &str, sha256: &str) -> Result<Option<Object>> {
+        let newest = self.newest(item).await?;
+        Ok(newest.filter(|newest| newest.sha256.as_deref() == Some(sha256)))
+    }
+
+    /// An object of this run that was sent in an earlier attempt, if it turns out to be stored.
+    pub async fn stored_earlier(&self, item: &str) -> Result<Option<Object>> {
+        let Some(object) = self.in_doubt.borrow().get(item).cloned() else { return Ok(None) };
+        let ours = self.s3.http.retry(async || self.holds_ours(&object).await).await?;
+        if ours {
+            self.in_doubt.borrow_mut().remove(item);
+        }
+        Ok(ours.then_some(object))
+    }
+
+    /// What is at a key before it is written. A refusal to say is no reason to stop: the condition may hold.
+    async fn look(&self, object: &NewObject<'_>) -> Option<Outcome> {
+        let there = self.s3.head(&object.key.to_string()).await.ok()??;
+        let in_doubt = self.in_doubt.borrow();
+        let same_key = in_doubt.get(&object.key.item).filter(|sent| sent.key == object.key);
+        let ours = same_key.filter(|sent| self.is_ours(&there, sent));
+        Some(ours.cloned().map_or(Outcome::Taken, Outcome::Written))
+    }
+
+    async fn put_whole(
+        &self,
+        object: &NewObject<'_>,
+        parts: &mut Parts<'_>,
+        warnings: &Warnings,
+    ) -> Result<Outcome> {
+        let began = self.s3.http.runtime.uptime();
+        let mut headers = object.headers(&self.run_id)?;
+        let made = object.made(parts.size());
+        let url = self.s3.url(&object.key.to_string())?;
+        let body = parts.next().await?;
+        if let Some(checksum) = &self.bucket().checksum {
+            headers.extend(sign::header(&checksum.header(), &checksum.of(body)).ok());
+        }
+        if let Some(sha256) = object.sha256.filter(|_| !object.gzip && !self.bucket().unsigned) {
+            headers.extend(sign::header(sign::CONTENT_SHA256, sha256).ok());
+        }
+        let outcome = self.make(made, Method::PUT, &url, headers.clone(), body).await?;
+        if !matches!(outcome, Outcome::Written(_)) {
+            return Ok(outcome);
+        }
+        if self.is_conditional.get().is_none() && body.len() <= LONGEST_PROBE {
+            self.probe(&url, headers, body, warnings).await;
+        }
+        if self.holds_anothers(&object.key, began).await {
+            warnings.add(format!("another run wrote {} in the same moment", object.key));
+            return Ok(Outcome::Taken);
+        }
+        Ok(outcome)
+    }
+
+    /// Finds out whether the store honours `If-None-Match`, on an object that this run has just written.
+    async fn probe(&self, url: &Uri, mut headers: HeaderMap, body: &[u8], warnings: &Warnings) {
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        let Ok(response) = self.s3.send(&Method::PUT, url, headers, Some(body)).await else { return };
+        let is_refused = response.status == StatusCode::PRECONDITION_FAILED;
+        // Swift looks when a PUT begins: one that takes longer overwrites what came meanwhile.
+        let is_early = response.header("x-openstack-request-id").is_some();
+        let is_written = refusal::is_done(&Method::PUT, &response);
+        if is_refused || is_written {
+            self.is_conditional.set(Some(is_refused && !is_early));
+        }
+        if is_written {
+            warnings.add(format!(
+                "{} ignores If-None-Match: keys are looked at before and after they are written instead",
+                self.bucket().url()
+            ));
+        }
+    }
+
+    /// Whether the object at `key`, which this run has written, is known to be of another run by now. `began` is
+    /// the uptime at which the key was looked at and was free.
+    async fn holds_anothers(&self, key: &Key, began: Duration) -> bool {
+        if self.bucket().is_conditional() {
+            return false;
+        }
+        let runtime = &self.s3.http.runtime;
+        if self.is_conditional.get() != Some(true) {
+            runtime.sleep(runtime.uptime().saturating_sub(began) + SETTLED).await;
+        }
+        let Ok(Some(object)) = self.s3.head(&key.to_string()).await else { return false };
+        object.header("x-amz-meta-run-id").is_some_and(|run_id| run_id != self.run_id)
+    }
+
+    /// Sends the request that makes `object` if nothing is at its key, until it is known what became of it.
+    async fn make(
+        &self,
+        object: Object,
+        method: Method,
+        url: &Uri,
+        mut headers: HeaderMap,
+        body: &[u8],
+    ) -> Result<Outcome> {
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        let send = async || {
+            let sent = self.s3.send(&method, url, headers.clone(), Some(body)).await;
+            let answer = Answer::of(&method, &sent);
+            let mut verdict = judge(self.is_in_doubt(&object), answer, None);
+            let mut failed_look = None;
+            if verdict.step == Step::Look {
+                let looked = self.holds_ours(&object).await;
+                verdict = judge(self.is_in_doubt(&object), answer, Some(Look::of(&looked)));
+                failed_look = looked.err().filter(|_| verdict.in_doubt);
+            }
+            match verdict.in_doubt {
+                true => drop(self.in_doubt.borrow_mut().insert(object.key.item.clone(), object.clone())),
+                false => drop(self.in_doubt.borrow_mut().remove(&object.key.item)),
+            }
+            match verdict.step {
+                Step::Written => Ok(Outcome::Written(object.clone())),
+                Step::Taken => Ok(Outcome::Taken),
+                Step::Look | Step::Fail => Err(match (failed_look, sent) {
+                    (Some(failed), _) | (None, Err(failed)) => failed,
+                    (None, Ok(response)) => self.s3.refused(&method, &response, url),
+                }),
+            }
+        };
+        self.s3.http.retry(send).await
+    }
+
+    fn is_in_doubt(&self, object: &Object) -> bool {
+        self.in_doubt.borrow().contains_key(&object.key.item)
+    }
+
+    /// Whether what this run meant to store is at its key.
+    async fn holds_ours(&self, object: &Object) -> std::result::Result<bool, Failed> {
+        let there = self.s3.head(&object.key.to_string()).await?;
+        Ok(there.is_some_and(|there| self.is_ours(&there, object)))
+    }
+
+    /// Whether this run wrote an object, of this document: an earlier attempt may have had another.
+    fn is_ours(&self, there: &Response, object: &Object) -> bool {
+        there.header("x-amz-meta-run-id") == Some(&self.run_id)
+            && there.header("x-amz-meta-sha256").is_none_or(|sha256| object.sha256.as_deref() == Some(sha256))
+    }
+}
+
+/// Fails if a document is another one than its source announced.
+fn same_as_announced(item: &str, read: &str, announced: &str) -> Result<()> {
+    if read == announced {
+        return Ok(());
+    }
+    let message = format!("{item}: the document changed while it was read");
+    Err(Error::new(Kind::Unavailable, message))
+}

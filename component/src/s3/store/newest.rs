@@ -1,0 +1,59 @@
+//! The newest object of an item, for `--if-changed`.
+//!
+//! Keys begin with the date, so the days that have objects are listed and looked through from the last one back.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
+
+use std::collections::BinaryHeap;
+
+use http::Method;
+use http::header::HeaderMap;
+
+use super::{Object, Store};
+use crate::error::Result;
+use crate::http::percent::encoded;
+use crate::http::transport::{Clock, Transport};
+use crate::s3::key::{Key, ROOT};
+use crate::s3::xml::elements;
+
+impl<R: Transport + Clock> Store<'_, R> {
+    /// The newest object of `item`, if there is one.
+    ///
+    /// Needs s3:ListBucket.
+    pub(super) async fn newest(&self, item: &str) -> Result<Option<Object>> {
+        let mut days = BinaryHeap::from(self.list(ROOT, "Prefix").await?);
+        while let Some(day) = days.pop() {
+            if day == ROOT {
+                continue;
+            }
+            let keys = self.list(&format!("{day}{item}/"), "Key").await?;
+            let keys = keys.iter().filter_map(|key| key.parse().ok());
+            let newest = keys.filter(|key: &Key| key.item == item).max_by_key(|key| key.seconds);
+            let Some(key) = newest else { continue };
+            let name = key.to_string();
+            let Some(there) = self.s3.http.retry(async || self.s3.head(&name).await).await? else { continue };
+            let size = there.header("content-length").and_then(|length| length.parse().ok());
+            let sha256 = there.header("x-amz-meta-sha256").map(str::to_owned);
+            return Ok(Some(Object { key, size: size.unwrap_or_default(), sha256 }));
+        }
+        Ok(None)
+    }
+
+    /// The text of every `element` in a listing of what is directly below `prefix`.
+    async fn list(&self, prefix: &str, element: &str) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut from = String::new();
+        loop {
+            let query = format!("?list-type=2&delimiter=%2F&prefix={}{from}", encoded(prefix));
+            let url = self.s3.url(&query)?;
+            let response = self.s3.request(Method::GET, &url, HeaderMap::new(), None).await?;
+            let elements = elements(&response.body);
+            let next = elements.iter().find(|(name, _)| name == "NextContinuationToken");
+            let next = next.map(|(_, token)| format!("&continuation-token={}", encoded(token)));
+            found.extend(elements.into_iter().filter(|(name, _)| name == element).map(|(_, text)| text));
+            match next {
+                Some(next) if next != from => from = next,
+                _ => return Ok(found),
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What can be asked for: the sources, and one document of a source.
+
+use crate::jolpica;
+use crate::schedule::SessionRequest;
+use crate::session::SessionId;
+use crate::upstreams::Upstream;
+
+/// Where a document comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A file of the user's.
+    Mock,
+    Jolpica,
+    /// FastF1's tables.
+    Fastf1,
+    Telemetry,
+    /// The raw feeds.
+    Livetiming,
+}
+
+/// What a session is chosen from, and what is read of it.
+const OF_A_SESSION: &[Upstream] =
+    &[Upstream::Jolpica, Upstream::Schedule, Upstream::Livetiming, Upstream::Mirror];
+
+impl Source {
+    /// All of them, in the order in which a run takes them.
+    pub const ALL: &[Source] =
+        &[Source::Mock, Source::Jolpica, Source::Fastf1, Source::Telemetry, Source::Livetiming];
+
+    /// Its name, whether it needs a session, whether it is streamed, and the upstreams that it reaches.
+    fn row(self) -> (&'static str, bool, bool, &'static [Upstream]) {
+        match self {
+            Source::Mock => ("mock", false, false, &[]),
+            Source::Jolpica => ("jolpica", false, false, &[Upstream::Jolpica]),
+            Source::Fastf1 => ("fastf1", true, false, OF_A_SESSION),
+            Source::Telemetry => ("telemetry", true, true, OF_A_SESSION),
+            Source::Livetiming => ("livetiming", true, true, OF_A_SESSION),
+        }
+    }
+
+    /// Its name in keys, metadata, logs and reports.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Whether its document is of one session.
+    pub fn needs_session(self) -> bool {
+        self.row().1
+    }
+
+    /// Whether its document is made while it is read, and can be made again.
+    pub fn is_streamed(self) -> bool {
+        self.row().2
+    }
+
+    pub fn parse(name: &str) -> Option<Source> {
+        Source::ALL.iter().find(|source| source.name() == name).copied()
+    }
+
+    /// Reads `--sources`: names with commas between them. `mock` is no upstream's.
+    pub fn list(text: &str) -> Result<Vec<Source>, String> {
+        let known = || Source::ALL.iter().filter(|source| **source != Source::Mock);
+        let asked: Vec<&str> = text.split(',').map(str::trim).collect();
+        if let Some(other) = asked.iter().find(|name| !known().any(|source| source.name() == **name)) {
+            let names: Vec<_> = known().map(|source| source.name()).collect();
+            return Err(format!("{other:?} is none of {}", names.join(", ")));
+        }
+        Ok(known().filter(|source| asked.contains(&source.name())).copied().collect())
+    }
+}
+
+/// One document to keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    pub source: Source,
+    /// Which session it is of. None of a mock file, and of the URL that `--jolpica-url` names.
+    pub session: Option<SessionRequest>,
+}
+
+impl Item {
+    /// The upstreams that it is made from.
+    pub fn upstreams(&self) -> &'static [Upstream] {
+        match &self.session {
+            // A schedule has to tell which session it is.
+            Some(request) if request.exact().is_none() => OF_A_SESSION,
+            _ => self.source.row().3,
+        }
+    }
+
+    /// The item's name, the middle of its key: the source, and the session that was chosen if it was asked for by
+    /// name.
+    pub fn name(&self, chosen: Option<SessionId>) -> String {
+        let source = self.source.name();
+        let is_by_name = self.session.as_ref().is_some_and(SessionRequest::is_by_name);
+        match chosen.filter(|_| is_by_name) {
+            None => source.to_owned(),
+            Some(SessionId { season, round, name }) => {
+                let document = match self.source {
+                    Source::Jolpica => jolpica::results_of(name).unwrap_or_default(),
+                    _ => name.abbreviation(),
+                };
+                format!("{source}/{season}/{round:02}/{document}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Round;
+    use crate::session::SessionName;
+
+    #[test]
+    fn a_list_of_sources_has_each_once_in_the_order_of_a_run() {
+        let expected = vec![Source::Jolpica, Source::Telemetry];
+        assert_eq!(Source::list("telemetry, jolpica,telemetry"), Ok(expected));
+        for (wrong, named) in [("", "\"\""), ("fastf1,", "\"\""), ("mock", "mock"), ("FastF1", "FastF1")] {
+            let error = Source::list(wrong).unwrap_err();
+            assert!(error.contains(named) && error.contains("jolpica, fastf1"), "{wrong}: {error}");
+        }
+        for source in Source::ALL {
+            assert_eq!(Source::parse(source.name()), Some(*source));
+        }
+    }
+
+    #[test]
+    fn a_name_says_which_session_if_one_was_asked_for() {
+        let open = SessionRequest { season: None, round: None, session: None, as_of: None };
+        let named = SessionRequest { round: Some(Round::Number(5)), ..open.clone() };
+        let chosen = Some(SessionId { season: 2024, round: 5, name: SessionName::Qualifying });
+        let item = |source, session: &SessionRequest| Item { source, session: Some(session.clone()) };
+        assert_eq!(item(Source::Fastf1, &named).name(chosen), "fastf1/2024/05/Q");
+        assert_eq!(item(Source::Jolpica, &named).name(chosen), "jolpica/2024/05/qualifying");
+        assert_eq!(item(Source::Fastf1, &open).name(chosen), "fastf1");
+        assert_eq!(item(Source::Fastf1, &named).name(None), "fastf1");
+        assert_eq!(Item { source: Source::Jolpica, session: None }.name(chosen), "jolpica");
+    }
+}
