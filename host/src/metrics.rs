@@ -13,7 +13,7 @@ type Labels = Vec<(&'static str, String)>;
 pub struct Page(String);
 
 impl Page {
-    /// Adds `f1_ingest_<name>`; nothing where there are no samples.
+    /// Adds `f1_ingest_<name>`, unless there are no samples.
     pub fn family(
         &mut self,
         name: &str,
@@ -37,11 +37,13 @@ impl Page {
         self.family(name, "gauge", help, [(vec![], value)]);
     }
 
+    /// The version of this program.
     pub fn build_info(&mut self) {
         let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
         self.family("build_info", "gauge", "The version that runs.", [(version, 1.0)]);
     }
 
+    /// What became of the last run.
     pub fn last_run(&mut self, outcome: &Outcome) {
         let ended = seconds(outcome.started + outcome.took);
         self.gauge("last_run_timestamp_seconds", "When the last run ended.", ended);
@@ -65,23 +67,24 @@ impl Page {
         self.gauge("last_run_warnings", "What the last run stored nevertheless lacks.", warnings as f64);
     }
 
-    /// Unix seconds.
+    /// When the last successful run ended, in unix seconds.
     pub fn last_success(&mut self, ended: f64) {
         self.gauge("last_success_timestamp_seconds", "When the last run with exit code 0 ended.", ended);
     }
 
+    /// The page in Prometheus's format.
     pub fn text(self) -> String {
         self.0
     }
 }
 
-/// The last success that a page of metrics knows of, in unix seconds.
+/// When the last successful run ended, in unix seconds, as a page of metrics has it.
 pub fn last_success(page: &str) -> Option<f64> {
     let line = page.lines().find_map(|line| line.strip_prefix("f1_ingest_last_success_timestamp_seconds "));
     line?.trim().parse().ok()
 }
 
-/// The samples, those of the same labels added up: a page must not have labels twice.
+/// Adds up samples that have the same labels: a page must not have them twice.
 fn sums(samples: impl Iterator<Item = (Labels, f64)>) -> BTreeMap<Labels, f64> {
     let mut sums = BTreeMap::new();
     for (labels, value) in samples {

@@ -1,22 +1,25 @@
-//! Which of the job's sources a request is for. The component works at one after the other and tells nobody,
+//! Which of the job's sources a request is for. The component fetches one source after the other and does not say which,
 //! but its URLs do.
 
 use std::sync::{Mutex, PoisonError};
 
 use f1_ingest_component::options::Job;
 use http::Uri;
+use percent_encoding::percent_decode_str;
 
 const ALL: [&str; 5] = ["mock", "jolpica", "fastf1", "telemetry", "livetiming"];
 
+/// The sources of one run, and which of them its requests have come to.
 pub struct Sources {
     jolpica: Uri,
-    /// Those that are made of a session's data, in the job's order.
+    /// Sources that are made of a session's data, in the job's order.
     of_session: Vec<&'static str>,
-    /// That of the last request.
+    /// The source of the last request.
     at: Mutex<&'static str>,
 }
 
 impl Sources {
+    /// The sources that `job` asks for.
     pub fn of(job: &Job) -> Sources {
         let of_session = [
             ("fastf1", job.include_fastf1),
@@ -30,7 +33,8 @@ impl Sources {
         }
     }
 
-    /// The source that the job's next request is for. What two are made of is fetched once, for the first.
+    /// The source that the job's next request is for. Data that two sources are made of are fetched once, for the first
+    /// of them. `is_upstream` is false for requests to the store.
     pub fn next(&self, url: &Uri, is_upstream: bool) -> &'static str {
         let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
         let named = if is_upstream { self.upstream(url, *at) } else { in_key(url) };
@@ -54,14 +58,15 @@ impl Sources {
     }
 }
 
-/// `raw/<date>/<source>/…` stands in the path of an object, and in the query of a listing.
+/// The source in a key: `raw/<date>/<source>/…` is in the path of an object, and in the query of a listing.
 fn in_key(url: &Uri) -> Option<&'static str> {
-    let text = url.to_string().replace("%2F", "/");
+    let url = url.to_string();
+    let text = percent_decode_str(&url).decode_utf8_lossy();
     let source = text.rsplit_once("raw/")?.1.split('/').nth(1)?;
     ALL.into_iter().find(|known| *known == source)
 }
 
-/// That of a season lies in a folder that is a year.
+/// Whether a path leads to the index of a session. The index of a season lies in a folder that is a year.
 fn is_index_of_a_session(path: &str) -> bool {
     let folder = path.strip_suffix("/Index.json").and_then(|folder| folder.rsplit('/').next());
     folder.is_some_and(|folder| folder.parse::<u16>().is_err())

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 
+/// Appends what became of a run to the page's file. Fails if that cannot be written.
 pub fn append(file: &Path, outcome: &Outcome) -> Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
     Ok(file.write_all(markdown(outcome).as_bytes())?)
@@ -35,7 +36,7 @@ fn markdown(outcome: &Outcome) -> String {
     text
 }
 
-/// Text of others, as code: nothing in it means anything to Markdown.
+/// Somebody else's text, as code, so that nothing in it means anything to Markdown.
 fn verbatim(text: &str) -> String {
     format!("`{}`", text.replace('`', "'"))
 }
