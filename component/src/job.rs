@@ -42,6 +42,8 @@ pub struct Job {
     pub log_format: log::Format,
     /// What the host calls this run; none: the job makes an id up.
     pub run_id: Option<String>,
+    /// Whether the host wants to know which source each request is for.
+    pub names_sources: bool,
 }
 
 impl Job {
@@ -73,6 +75,7 @@ impl Job {
             hosts: self.hosts(),
             requests_per_second: self.requests_per_second,
             hourly: authority(&self.upstreams.jolpica),
+            names_sources: self.names_sources,
             log: Log { format: self.log_format, run_id },
         }
     }
@@ -89,6 +92,7 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     for attempt in 1..=job.attempts {
         for (item, failure) in &mut pending {
             if failure.as_ref().is_none_or(|error: &Error| error.kind.is_transient()) {
+                client.work_at(item.source.name());
                 *failure = run.fetch_and_store(item, &mut report).await.err();
                 if let Some(error) = &failure {
                     client.log.error(&format!("{}: {error}", run.name(item)));

@@ -117,6 +117,7 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
         dry_run: values.switch("dry-run"),
         log_format: values.required("log-format", log::Format::parse)?,
         run_id: None,
+        names_sources: false,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Compiled components, kept between runs: compiling takes longer than most runs.
 //!
-//! wasmtime has a cache of its own, but packs what it keeps: unpacking took half of a short run. These files are
-//! mapped into memory as they are.
+//! wasmtime has a cache of its own, but compresses what it keeps, and unpacking took half of a short run. These files
+//! are mapped into memory as they are.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -9,13 +9,15 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use anyhow::anyhow;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 
 /// How many compiled components are kept, the newest ones.
 const KEPT: usize = 4;
 
-/// `wasm` compiled, or what an earlier run kept of it. Without a place to keep it everything works, just slower.
+/// Compiles `wasm`, or takes what an earlier run kept. If it cannot be kept, everything works, only more slowly. Fails if
+/// `wasm` is not a component.
 pub fn component(engine: &Engine, wasm: &[u8]) -> Result<Component> {
     let file = folder().map(|folder| folder.join(name(engine, wasm)));
     if let Some(component) = file.as_deref().and_then(|file| kept(engine, file)) {
@@ -30,14 +32,14 @@ pub fn component(engine: &Engine, wasm: &[u8]) -> Result<Component> {
     Ok(component)
 }
 
-/// `XDG_CACHE_HOME` or `~/.cache`, and in it a folder of ours.
+/// A folder of ours in `XDG_CACHE_HOME` or `~/.cache`.
 fn folder() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let caches = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     caches.filter(|caches| caches.is_absolute()).map(|caches| caches.join("f1-ingest"))
 }
 
-/// Names what a component compiles to with this wasmtime, its settings and this processor.
+/// A name for the code that a component compiles to with this wasmtime, its settings and this processor.
 fn name(engine: &Engine, wasm: &[u8]) -> String {
     let mut hash = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hash);
@@ -50,11 +52,16 @@ fn kept(engine: &Engine, file: &Path) -> Option<Component> {
     if !file.exists() {
         return None;
     }
-    // SAFETY: the code in the file is run as it is, so it has to be what a wasmtime compiled: `keep` puts nothing
-    // else there, whole or not at all, in a folder that only this user can write to. wasmtime refuses a file of
-    // another version or with other settings.
+    // SAFETY: the code in the file is run as it is, so it has to be code that wasmtime compiled. `keep` puts nothing
+    // else there, and puts it there whole or not at all, in a folder that only this user can write to. wasmtime refuses
+    // a file of another version or with other settings.
     let component = unsafe { Component::deserialize_file(engine, file) };
     component.inspect_err(|error| tracing::debug!("{} is compiled again: {error:#}", file.display())).ok()
+}
+
+/// wasmtime's error as anyhow's, which the rest of the host has.
+pub fn plain(error: wasmtime::Error) -> anyhow::Error {
+    anyhow!("{error:#}")
 }
 
 fn keep(component: &Component, file: &Path) -> anyhow::Result<()> {
@@ -63,7 +70,7 @@ fn keep(component: &Component, file: &Path) -> anyhow::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
     make.recursive(true).create(folder)?;
-    let compiled = component.serialize().map_err(crate::sandbox::plain)?;
+    let compiled = component.serialize().map_err(plain)?;
     let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
     std::io::Write::write_all(&mut unfinished, &compiled)?;
     unfinished.persist(file)?;

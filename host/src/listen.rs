@@ -1,7 +1,6 @@
-//! A small HTTP server: bind, serve, and end in order when told to.
+//! A small HTTP server: bind, serve, and shut down in order.
 
 use std::convert::Infallible;
-use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -27,28 +26,15 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?)
 }
 
-/// Listens on `host:port`. Port 0 takes any that is free.
+/// Listens on `host:port`; port 0 takes any that is free. Fails, as wrong usage, if the address cannot be had.
 pub async fn bind(address: &str) -> Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Error::usage(format!("--listen {address}: {error}")).into())
 }
 
-/// Says on stdout where to find the server, in one piece: who reads it may close the pipe after the line
-/// that they looked for, and that must not end the server.
-pub fn announce(text: &str) {
-    if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes()) {
-        tracing::debug!("nobody reads stdout: {error}");
-    }
-}
-
-/// Says on stderr what the server does.
-pub fn say(text: &str) {
-    let _ = std::io::stderr().lock().write_all(format!("f1-ingest: {text}\n").as_bytes());
-}
-
-/// Answers requests until SIGTERM or Ctrl-C, and then until `stopping` is done or a second signal comes.
-/// An error of `answer` becomes a 500.
+/// Answers requests until SIGTERM or Ctrl-C, and after it until `stopping` is done or a second signal comes; then gives
+/// the exit code. If `answer` fails, its error is logged and answered with a 500.
 pub async fn serve<B, F>(
     listener: TcpListener,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,

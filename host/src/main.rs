@@ -1,10 +1,19 @@
 //! `f1-ingest`: runs the ingest component in a sandbox, from cron, CI or as a small HTTP service.
+//!
+//! Modules need each other in one direction, downwards:
+//!
+//! 1. `commands`: a module for each; they do not know each other.
+//! 2. `scheduled`, `service`, `runner`, `observe`: many runs, one run, and who hears of it.
+//! 3. `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
+//! 4. `store`, `credentials`, `recording`, `progress`, `pool`: what answers or watches a request.
+//! 5. Everything else: single things, such as `options`, `variables` and `files`, that know nothing above.
 
-mod check;
+mod bindings;
+mod command_line;
+mod commands;
 mod compiled;
-mod component;
 mod credentials;
-mod demo;
+mod cron;
 mod files;
 mod listen;
 mod metrics;
@@ -14,23 +23,22 @@ mod options;
 mod outbound;
 mod outcome;
 mod pool;
+mod prepare;
 mod progress;
+mod random;
 mod recording;
-mod replay;
-mod run;
 mod runner;
 mod sandbox;
-mod schedule;
-mod serve;
+mod scheduled;
 mod service;
-mod source;
+mod stdio;
 mod store;
+mod variables;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -40,18 +48,18 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[command(name = "f1-ingest", version)]
 struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: Commands,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Commands {
     /// Run the job once; `run --help` lists its options
     #[command(disable_help_flag = true)]
     Run {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
         arguments: Vec<String>,
     },
-    /// Say whether `run` with the same options will work, and what to do where it will not
+    /// Say whether `run` with the same options will work, and what to do if it will not
     #[command(disable_help_flag = true)]
     Check {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
@@ -95,39 +103,26 @@ enum Command {
 
 fn main() -> ExitCode {
     log_to_stderr();
-    let outcome = match CommandLine::parse().command {
-        Command::Run { arguments } => watched(arguments, run::run),
-        Command::Check { arguments } => check::check(arguments),
-        Command::Serve { arguments } => watched(arguments, serve::serve),
-        Command::Demo => demo::demo(),
-        Command::Store { dir, listen } => store::serve(&dir, &listen),
-        Command::Replay { dirs, listen } => replay::serve(&dirs, &listen),
-        Command::Component { output, precompiled, wit } => {
-            component::component(output.as_deref(), precompiled, wit)
+    commands::ended(match CommandLine::parse().command {
+        Commands::Run { arguments } => commands::run::run(arguments),
+        Commands::Check { arguments } => commands::check::check(arguments),
+        Commands::Serve { arguments } => commands::serve::serve(arguments),
+        Commands::Demo => commands::demo::demo(),
+        Commands::Store { dir, listen } => commands::store::serve(&dir, &listen),
+        Commands::Replay { dirs, listen } => commands::replay::serve(&dirs, &listen),
+        Commands::Component { output, precompiled, wit } => {
+            commands::component::component(output.as_deref(), precompiled, wit)
         }
-    };
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("f1-ingest: {error:#}");
-            ExitCode::from(outcome::exit_code(&error))
-        }
-    }
-}
-
-/// Does what a monitor waits to hear of: who reads only its page must learn of a refusal, too.
-fn watched(arguments: Vec<String>, what: fn(Vec<String>) -> anyhow::Result<u8>) -> anyhow::Result<u8> {
-    what(arguments.clone()).inspect_err(|why| observe::refused(&arguments, why))
+    })
 }
 
 /// The host's own log: warnings, or what `RUST_LOG` (a level: error, warn, info, debug, trace) asks for.
-///
-/// s3s calls every request that the embedded store refuses an error; the client hears of it anyway.
 fn log_to_stderr() {
     let asked: Option<LevelFilter> = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
-    // The SDK writes what credential services answer into its trace, and warns of what it also returns.
+    // The AWS SDK traces what credential services answer, secrets included, and warns of errors that it returns as well.
     let level =
         Targets::new().with_default(asked.unwrap_or(LevelFilter::WARN)).with_target("aws_", LevelFilter::OFF);
+    // s3s logs each request that it refuses as an error; the client hears of it anyway.
     let level = if asked.is_some() { level } else { level.with_target("s3s", LevelFilter::OFF) };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
     // A reader of stderr that has gone must not end the program.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use f1_ingest_component::report::Stored;
+
 use crate::outcome::{Outcome, seconds};
 
 /// Label names and values of one sample.
@@ -13,7 +15,7 @@ type Labels = Vec<(&'static str, String)>;
 pub struct Page(String);
 
 impl Page {
-    /// Adds `f1_ingest_<name>`; nothing where there are no samples.
+    /// Adds `f1_ingest_<name>`, unless there are no samples.
     pub fn family(
         &mut self,
         name: &str,
@@ -37,20 +39,31 @@ impl Page {
         self.family(name, "gauge", help, [(vec![], value)]);
     }
 
+    /// The version of this program.
     pub fn build_info(&mut self) {
         let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
         self.family("build_info", "gauge", "The version that runs.", [(version, 1.0)]);
     }
 
+    /// What became of the last run.
     pub fn last_run(&mut self, outcome: &Outcome) {
         let ended = seconds(outcome.started + outcome.took);
         self.gauge("last_run_timestamp_seconds", "When the last run ended.", ended);
         self.gauge("last_run_duration_seconds", "How long the last run took.", outcome.took.as_secs_f64());
         let code = f64::from(outcome.exit_code());
         self.gauge("last_run_exit_code", "0 stored, 1 failed, 2 wrong usage, 75 not now.", code);
+        let by_source = |stored: &Stored| vec![("source", stored.source.clone())];
         let stored = outcome.report().into_iter().flat_map(|report| &report.stored);
-        let stored = sums(stored.map(|stored| (vec![("source", stored.source.clone())], stored.size as f64)));
+        let stored = sums(stored.map(|stored| (by_source(stored), stored.size as f64)));
         self.family("last_run_stored_bytes", "gauge", "Bytes that the last run stored, by source.", stored);
+        let unchanged = outcome.report().into_iter().flat_map(|report| &report.unchanged);
+        let unchanged = sums(unchanged.map(|unchanged| (by_source(unchanged), 1.0)));
+        self.family(
+            "last_run_unchanged",
+            "gauge",
+            "What the last run found stored already, with the same bytes, by source.",
+            unchanged,
+        );
         let failed =
             sums(outcome.failures().into_iter().map(|(source, kind, _)| {
                 (vec![("source", source.to_owned()), ("kind", kind.to_owned())], 1.0)
@@ -65,23 +78,24 @@ impl Page {
         self.gauge("last_run_warnings", "What the last run stored nevertheless lacks.", warnings as f64);
     }
 
-    /// Unix seconds.
+    /// When the last successful run ended, in unix seconds.
     pub fn last_success(&mut self, ended: f64) {
         self.gauge("last_success_timestamp_seconds", "When the last run with exit code 0 ended.", ended);
     }
 
+    /// The page in Prometheus's format.
     pub fn text(self) -> String {
         self.0
     }
 }
 
-/// The last success that a page of metrics knows of, in unix seconds.
+/// When the last successful run ended, in unix seconds, as a page of metrics has it.
 pub fn last_success(page: &str) -> Option<f64> {
     let line = page.lines().find_map(|line| line.strip_prefix("f1_ingest_last_success_timestamp_seconds "));
     line?.trim().parse().ok()
 }
 
-/// The samples, those of the same labels added up: a page must not have labels twice.
+/// Adds up samples that have the same labels: a page must not have them twice.
 fn sums(samples: impl Iterator<Item = (Labels, f64)>) -> BTreeMap<Labels, f64> {
     let mut sums = BTreeMap::new();
     for (labels, value) in samples {

@@ -1,27 +1,30 @@
-//! The job's own client outside its sandbox: the same requests, met by the same allow-list, proxies, store
-//! and recordings as those of a run.
+//! The job's own HTTP client, outside the sandbox: its requests meet the same allow-list, proxies, store and recordings
+//! as those of a run.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::http::transport::{Clock, Request, Response, SendError, Transport};
 use http::HeaderValue;
 use http::header::HOST;
 use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::{Error, RequestOptions};
 
 use crate::outbound::Outbound;
+use crate::random;
 
-/// As long as the job waits.
+/// How long to wait for a connection or for data: as long as the job does.
 const SILENCE: Duration = Duration::from_secs(20);
 
+/// The runtime that the job's code gets when it runs in this process.
 pub struct Native {
     outbound: Outbound,
     started: Instant,
 }
 
 impl Native {
+    /// Sends requests through `outbound`.
     pub fn new(outbound: Outbound) -> Native {
         Native { outbound, started: Instant::now() }
     }
@@ -69,8 +72,6 @@ impl Clock for Native {
     }
 
     fn random(&self) -> u64 {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).expect("the system has random numbers");
-        u64::from_le_bytes(bytes)
+        random::number()
     }
 }

@@ -1,8 +1,8 @@
-//! Who hears of a run besides its caller: files, a monitor, a page of the CI, a trace. None of them can
-//! make it fail.
+//! Who hears of a run besides its caller: files, a monitor, the run's page on GitHub, a trace collector. None of them
+//! can make a run fail.
 
+mod github;
 mod monitor;
-mod page;
 mod trace;
 
 use std::path::{Path, PathBuf};
@@ -22,23 +22,27 @@ use crate::metrics::{Page, last_success};
 use crate::options::HostOptions;
 use crate::outcome::{Outcome, seconds};
 use crate::pool::Pool;
+use crate::variables::variable;
 
 /// How long an observer may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Everyone who is to hear of runs.
 #[derive(Default)]
 pub struct Observers {
     summary: Option<PathBuf>,
     metrics: Option<PathBuf>,
-    /// A healthchecks-style monitor. The URL is a secret: who knows it can ping.
+    /// A healthchecks-style monitor. The URL is a secret: whoever knows it can ping.
     monitor: Option<Uri>,
-    github_page: Option<PathBuf>,
+    /// The page of a run on GitHub.
+    github: Option<PathBuf>,
     traces: Option<trace::Collector>,
     pool: Pool,
 }
 
 impl Observers {
-    /// Those that the options and the environment name.
+    /// Those that the options and the environment name. Fails, as wrong usage, if the folder of a file is missing or
+    /// the monitor's URL is not one.
     pub fn new(options: &HostOptions) -> Result<Observers> {
         for (option, file) in [("--summary", &options.summary), ("--metrics-file", &options.metrics_file)] {
             if let Some(file) = file.as_deref().filter(|file| !folder(file).is_dir()) {
@@ -50,20 +54,20 @@ impl Observers {
             summary: options.summary.clone(),
             metrics: options.metrics_file.clone(),
             monitor: monitor_at(options.ping_url.clone())?,
-            github_page: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+            github: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
             traces: trace::Collector::of(variable),
             pool: Pool::default(),
         })
     }
 
-    /// A run begins.
+    /// Tells them that a run begins; the log has those who could not hear of it.
     pub async fn begun(&self, log: &Log) {
         if let Some(url) = &self.monitor {
             complain(log, "the monitor", monitor::started(&self.pool, url).await);
         }
     }
 
-    /// A run has ended.
+    /// Tells them what became of a run; the log has those who could not hear of it.
     pub async fn ended(&self, outcome: &Outcome, log: &Log) {
         if let Some(file) = &self.summary {
             complain(log, "--summary", write(file, &format!("{:#}\n", outcome.to_json())));
@@ -71,8 +75,8 @@ impl Observers {
         if let Some(file) = &self.metrics {
             complain(log, "--metrics-file", write(file, &metrics(outcome, file)));
         }
-        if let Some(file) = &self.github_page {
-            complain(log, "GITHUB_STEP_SUMMARY", page::append(file, outcome));
+        if let Some(file) = &self.github {
+            complain(log, "GITHUB_STEP_SUMMARY", github::append(file, outcome));
         }
         if let Some(url) = &self.monitor {
             complain(log, "the monitor", monitor::ended(&self.pool, url, outcome).await);
@@ -83,8 +87,12 @@ impl Observers {
     }
 }
 
-/// Tells the monitor of a command line that was refused: no run will tell it anything.
-pub fn refused(arguments: &[String], why: &anyhow::Error) {
+/// Does what a command is to do. If it fails, no run will tell the monitor anything, so it hears of the failure here.
+pub fn watched(arguments: Vec<String>, command: impl FnOnce(Vec<String>) -> Result<u8>) -> Result<u8> {
+    command(arguments.clone()).inspect_err(|why| refused(&arguments, why))
+}
+
+fn refused(arguments: &[String], why: &anyhow::Error) {
     let given = arguments.iter().position(|argument| argument.split('=').next() == Some("--ping-url"));
     let url = given.and_then(|at| match arguments[at].split_once('=') {
         Some((_, url)) => Some(url.to_owned()),
@@ -97,7 +105,7 @@ pub fn refused(arguments: &[String], why: &anyhow::Error) {
     complain(&log, "the monitor", runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(ping)));
 }
 
-/// The monitor that the option names, else the variable.
+/// The monitor that the option names, or else the variable.
 fn monitor_at(option: Option<String>) -> Result<Option<Uri>> {
     let variable = || Some(("F1_PING_URL", variable("F1_PING_URL")?));
     let named = option.map(|url| ("--ping-url", url)).or_else(variable);
@@ -105,10 +113,6 @@ fn monitor_at(option: Option<String>) -> Result<Option<Uri>> {
         monitor::parse(&url).map_err(|why| Error::usage(format!("{name}: {why}")).into())
     };
     named.map(parsed).transpose()
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn folder(file: &Path) -> &Path {
@@ -125,7 +129,8 @@ fn write(file: &Path, text: &str) -> Result<()> {
     write_whole(file, text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The page of one run for a textfile collector. The last success stays known over runs that fail.
+/// The figures of one run for a textfile collector. A run that failed keeps the time of the last success that `file`
+/// holds.
 fn metrics(outcome: &Outcome, file: &Path) -> String {
     let mut page = Page::default();
     page.build_info();
@@ -140,8 +145,8 @@ fn metrics(outcome: &Outcome, file: &Path) -> String {
     page.text()
 }
 
-/// Sends a request to an observer; only a 2xx counts. The error names the host, not the URL: that may be a
-/// secret.
+/// Sends a request to an observer, and fails unless the answer is 2xx. The error names the host but not the URL, which
+/// may be a secret.
 async fn send(pool: &Pool, request: Builder, body: String) -> Result<()> {
     let body = Full::from(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
     let request: Request<_> = request.body(body)?;

@@ -1,56 +1,87 @@
-//! Every request that leaves the sandbox comes through here: refused, answered by the embedded store or
-//! from a recording, or sent, and then recorded where that was asked for.
+//! Every request that leaves the sandbox comes through here: it is refused, answered by the embedded S3 or from a
+//! recording, or sent, and then recorded if that was asked for.
 
 use std::collections::HashSet;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use anyhow::Result;
+use f1_ingest_component::http::client::SOURCE_HEADER;
+use f1_ingest_component::http::url::authority;
+use f1_ingest_component::job::Job;
 use f1_ingest_component::log::Log;
-use f1_ingest_component::options::EMBEDDED_STORE;
+use f1_ingest_component::s3::bucket::EMBEDDED_STORE;
 use f1_ingest_component::s3::credentials::EMBEDDED;
+use f1_ingest_component::source::Source;
 use http::uri::Authority;
-use http::{Request, Response, Uri};
-use http_body::{Body, Frame, SizeHint};
+use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::credentials::Endpoint;
-use crate::pool::{Incoming, Pool};
+use crate::options::HostOptions;
+use crate::pool::{Pool, internal};
 use crate::progress::Progress;
-use crate::recording::{Recorder, Recordings, Take};
-use crate::source::Sources;
-use crate::store::Store;
+use crate::recording::{Recorder, Recordings};
+use crate::store::EmbeddedS3;
+use crate::variables::Variables;
 
 /// Where a run's requests may go, and what becomes of them.
 pub struct Outbound {
     /// `host[:port]` of everything that the run may reach.
-    pub allowed: Vec<String>,
-    /// `host[:port]` of the job's S3: never replayed, never recorded.
-    pub s3: Option<String>,
-    pub store: Option<Store>,
-    /// What answers for [`EMBEDDED`], where the run's credentials expire.
-    pub credentials: Option<Endpoint>,
-    pub replay: Option<Recordings>,
-    pub record: Option<Arc<Recorder>>,
-    pub pool: Pool,
+    allowed: Vec<String>,
+    /// `host[:port]` of the job's S3, whose answers are never recorded and never come from a recording.
+    s3: String,
+    store: Option<EmbeddedS3>,
+    /// What answers for [`EMBEDDED`], if the run's credentials expire.
+    credentials: Option<Endpoint>,
+    replay: Option<Recordings>,
+    record: Option<Arc<Recorder>>,
+    pool: Pool,
     pub progress: Progress,
-    pub sources: Sources,
-    pub log: Log,
-    /// Hosts that were refused, so that each is said once.
-    pub refused: Mutex<HashSet<String>>,
+    log: Log,
+    /// Hosts that were refused, so that the log has each of them once.
+    refused: Mutex<HashSet<String>>,
 }
 
 impl Outbound {
-    /// Sends a request of the job's, or answers it.
+    /// What the requests of `job` meet: the allow-list that the job's options imply, and the store and recordings
+    /// that the host's options name. Fails if one of these folders cannot be used.
+    pub fn new(
+        host: &HostOptions,
+        variables: &Variables,
+        job: &Job,
+        credentials: Option<Endpoint>,
+        log: Log,
+    ) -> Result<Outbound> {
+        let store = host.store.as_deref().map(|folder| EmbeddedS3::for_job(folder, variables, &job.bucket));
+        let replay = (!host.replay.is_empty()).then(|| Recordings::open(&host.replay));
+        // AWS may redirect to the bucket's own region.
+        let s3 = authority(&job.bucket.url_in("*"));
+        let redirected = (!job.dry_run).then(|| s3.clone());
+        Ok(Outbound {
+            allowed: job.hosts().into_iter().chain(redirected).chain(host.allow.iter().cloned()).collect(),
+            s3,
+            store: store.transpose()?,
+            credentials,
+            replay: replay.transpose()?,
+            record: host.record.as_deref().map(Recorder::open).transpose()?,
+            pool: Pool::default(),
+            progress: Progress::new(host.progress),
+            log,
+            refused: Mutex::default(),
+        })
+    }
+
+    /// Sends a request of the job's, or answers it. The errors are those that WASI has for a guest;
+    /// [`Error::HttpRequestDenied`] is a refusal.
     pub async fn answer(
         &self,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
-        let is_upstream = !self.s3.as_ref().is_some_and(|s3| covers(s3, request.uri()));
-        let source = self.sources.next(request.uri(), is_upstream);
+        let is_upstream = !covers(&self.s3, request.uri());
+        let source = request.headers_mut().remove(SOURCE_HEADER);
+        let source = source.as_ref().and_then(|source| Source::parse(source.to_str().ok()?));
         let transfer = self.progress.begin(source, request.method(), request.uri());
         let request = request.map(|body| transfer.counted(body));
         let response = self.routed(request, options, is_upstream).await?;
@@ -80,20 +111,21 @@ impl Outbound {
         }
         let url = request.uri().to_string();
         if let Some(recordings) = self.replay.as_ref().filter(|_| is_upstream) {
-            let answer =
-                recordings.answer(&url).map_err(|error| Error::InternalError(Some(format!("{error:#}"))));
-            return answer.map(|response| response.map(|body| body.map_err(io).boxed_unsync()));
+            let answer = recordings.answer(&url).map_err(|error| internal(format!("{error:#}")))?;
+            return Ok(answer.map(|body| body.map_err(internal).boxed_unsync()));
         }
-        let is_document = request.method() == http::Method::GET && !request.headers().contains_key("range");
+        let is_document = request.method() == Method::GET && !request.headers().contains_key("range");
         let response = self.pool.send(request, options).await?;
         let recorder = self.record.as_ref().filter(|_| is_upstream && is_document);
         let Some(recorder) = recorder else { return Ok(response.map(BodyExt::boxed_unsync)) };
-        let take = recorder.start(&url, response.status(), response.headers()).map_err(not_recorded)?;
-        Ok(response.map(|body| Recorded { body, take: Some(take) }.boxed_unsync()))
+        let take = recorder
+            .start(&url, response.status(), response.headers())
+            .map_err(|error| internal(format!("{error:#}")))?;
+        Ok(response.map(|body| take.of(body).boxed_unsync()))
     }
 
-    /// Says once per host what was refused, and takes the body off the guest's hands: left alone, an
-    /// uploading guest would see a closed stream instead of the refusal.
+    /// Logs a refusal, once for each host, and reads the body to its end: otherwise an uploading guest would see a
+    /// closed stream instead of the refusal.
     fn refuse(&self, request: Request<WasiBody>, host: &Authority) {
         let is_new = self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_string());
         if is_new {
@@ -106,11 +138,11 @@ impl Outbound {
     }
 }
 
-/// Whether `allowed`, a `host` or `host:port`, covers a URL. Without a port it stands for the scheme's own;
-/// a `*` in place of a label stands for any one.
+/// Whether `allowed`, a `host` or `host:port`, covers a URL. Without a port it stands for the scheme's default port;
+/// `*` in place of a label stands for any one label.
 fn covers(allowed: &str, url: &Uri) -> bool {
     let Ok(allowed) = allowed.parse::<Authority>() else { return false };
-    let own = match url.scheme_str() {
+    let default = match url.scheme_str() {
         Some("https") => 443,
         _ => 80,
     };
@@ -121,61 +153,8 @@ fn covers(allowed: &str, url: &Uri) -> bool {
                 .zip(allowed)
                 .all(|(label, allowed)| allowed == "*" || label.eq_ignore_ascii_case(allowed))
     };
-    url.host().is_some_and(same_host) && url.port_u16().unwrap_or(own) == allowed.port_u16().unwrap_or(own)
-}
-
-fn io(error: std::io::Error) -> Error {
-    Error::InternalError(Some(error.to_string()))
-}
-
-fn not_recorded(error: anyhow::Error) -> Error {
-    Error::InternalError(Some(format!("{error:#}")))
-}
-
-/// The body of a response on its way to the guest, recorded.
-struct Recorded {
-    body: Incoming,
-    take: Option<Take>,
-}
-
-impl Body for Recorded {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else { return Poll::Pending };
-        match &frame {
-            Some(Ok(frame)) => {
-                if let (Some(take), Some(data)) = (&mut self.take, frame.data_ref())
-                    && let Err(error) = take.write(data)
-                {
-                    return Poll::Ready(Some(Err(not_recorded(error))));
-                }
-            }
-            Some(Err(_)) => self.take = None,
-            None => {}
-        }
-        // Whoever reads may stop at the last byte and not ask for the end.
-        let at_the_end = frame.is_none() || self.body.is_end_stream();
-        if at_the_end
-            && let Some(take) = self.take.take()
-            && let Err(error) = take.finish()
-        {
-            return Poll::Ready(Some(Err(not_recorded(error))));
-        }
-        Poll::Ready(frame)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.take.is_none() && self.body.is_end_stream()
-    }
+    url.host().is_some_and(same_host)
+        && url.port_u16().unwrap_or(default) == allowed.port_u16().unwrap_or(default)
 }
 
 /// What wasmtime calls for each request of a guest.

@@ -1,5 +1,5 @@
-//! What became of one run, seen from outside: when it began, how long it took, and the job's report or
-//! why there is none.
+//! What became of one run, seen from outside: when it began, how long it took, and the job's report or why there is
+//! none.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,14 +9,13 @@ use f1_ingest_component::error::{self, Kind};
 use f1_ingest_component::report::{Failure, Report, Stored};
 use serde_json::{Value, json};
 
-use crate::runner::exports::f1::ingest::job as typed;
-
+/// What became of one run.
 pub struct Outcome {
-    /// 32 hex digits, in the log's lines and the objects' metadata too.
+    /// 32 hex digits, in the log's lines and the objects' metadata too; empty if the run never began.
     pub run_id: String,
     pub started: SystemTime,
     pub took: Duration,
-    /// The job's exit code and report; or why the job did not start or was ended: a limit, a crash.
+    /// The job's exit code and report; or why the job did not start or was ended from outside: a limit, a crash.
     pub result: Result<(u8, Report), Error>,
 }
 
@@ -31,6 +30,7 @@ impl Outcome {
         }
     }
 
+    /// The exit code of the command that made the run.
     pub fn exit_code(&self) -> u8 {
         match &self.result {
             Ok((code, _)) => *code,
@@ -38,28 +38,35 @@ impl Outcome {
         }
     }
 
-    /// From when on all upstreams that have had too many requests answer again, where they say so.
+    /// When all upstreams that have had too many requests answer again, if they say so.
     pub fn comes_back(&self) -> Option<DateTime<Utc>> {
         let failed = self.report().into_iter().flat_map(|report| &report.failed);
-        let seconds = failed.filter_map(|failure| match failure.error.kind {
-            Kind::RateLimited(until) => until,
-            _ => None,
-        });
+        let seconds = failed.filter_map(|failure| failure.error.until);
         DateTime::from_timestamp(seconds.max()?.try_into().ok()?, 0)
     }
 
-    /// What of the report there is: nothing where the run was ended from outside.
+    /// The job's report; none if the run was ended from outside.
     pub fn report(&self) -> Option<&Report> {
         self.result.as_ref().ok().map(|(_, report)| report)
     }
 
-    /// Why sources were not stored, as (source, kind, message); an empty source is the run itself.
+    /// What is in the bucket now, and whether the run stored it: `stored`, or `unchanged`.
+    pub fn kept(&self) -> impl Iterator<Item = (&'static str, &Stored)> {
+        let all = |what: &'static str, objects: fn(&Report) -> &[Stored]| {
+            self.report().into_iter().flat_map(objects).map(move |object| (what, object))
+        };
+        all("stored", |report| &report.stored).chain(all("unchanged", |report| &report.unchanged))
+    }
+
+    /// What was not stored and why, as (source, kind, message). An empty source stands for the whole run.
     pub fn failures(&self) -> Vec<(&str, &'static str, String)> {
         match &self.result {
             Ok((_, report)) => report
                 .failed
                 .iter()
-                .map(|Failure { source, error }| (source.as_str(), error.kind.name(), error.message.clone()))
+                .map(|Failure { source, error, .. }| {
+                    (source.as_str(), error.kind.name(), error.message.clone())
+                })
                 .collect(),
             Err(error) => {
                 let kind = if exit_code(error) == 2 { Kind::Usage.name() } else { "stopped" };
@@ -68,17 +75,24 @@ impl Outcome {
         }
     }
 
-    /// The report as the component writes it, and what only the host knows.
+    /// The report as the component writes it, together with what only the host knows; times in (unix) seconds.
     pub fn to_json(&self) -> Value {
         let mut json = match self.report() {
             Some(report) => report.to_json(),
             None => {
                 let failed: Vec<Value> = (self.failures().iter())
                     .map(|(source, kind, message)| {
-                        json!({"source": source, "kind": kind, "message": message, "until": null})
+                        json!({
+                            "source": source,
+                            "session": null,
+                            "kind": kind,
+                            "message": message,
+                            "status": null,
+                            "until": null,
+                        })
                     })
                     .collect();
-                json!({"stored": [], "failed": failed, "warnings": []})
+                json!({"stored": [], "unchanged": [], "failed": failed, "warnings": []})
             }
         };
         json["exit_code"] = self.exit_code().into();
@@ -90,52 +104,12 @@ impl Outcome {
     }
 }
 
-/// The exit code of a failure.
+/// The exit code of a failure: that of its kind if it has one, else 1.
 pub fn exit_code(error: &Error) -> u8 {
     error.downcast_ref::<error::Error>().map_or(1, |error| error.kind.exit_code())
 }
 
-/// Unix seconds, with a fraction.
+/// A time in unix seconds, with a fraction.
 pub fn seconds(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
-
-/// A guest's report in the job's own types: the inverse of what the component's typed door does.
-pub fn report(typed: typed::Report) -> (u8, Report) {
-    let report = Report {
-        stored: typed
-            .stored
-            .into_iter()
-            .map(|typed::Stored { source, key, size, sha256 }| Stored { source, key, size, sha256 })
-            .collect(),
-        failed: typed
-            .failed
-            .into_iter()
-            .map(|failure| Failure {
-                source: failure.source,
-                error: error::Error::new(kind(failure.kind), failure.message),
-            })
-            .collect(),
-        warnings: typed.warnings,
-    };
-    (typed.exit_code, report)
-}
-
-fn kind(kind: typed::ErrorKind) -> Kind {
-    match kind {
-        typed::ErrorKind::Usage => Kind::Usage,
-        typed::ErrorKind::Blocked => Kind::Blocked,
-        typed::ErrorKind::NotPublished => Kind::NotPublished,
-        typed::ErrorKind::NotFound => Kind::NotFound,
-        typed::ErrorKind::RateLimited(until) => Kind::RateLimited(until),
-        typed::ErrorKind::SignIn => Kind::SignIn,
-        typed::ErrorKind::Network => Kind::Network,
-        typed::ErrorKind::Denied => Kind::Denied,
-        typed::ErrorKind::Unavailable(status) => Kind::Unavailable(status),
-        typed::ErrorKind::NotJson => Kind::NotJson,
-        typed::ErrorKind::Credentials => Kind::Credentials,
-        typed::ErrorKind::NoSuchBucket => Kind::NoSuchBucket,
-        typed::ErrorKind::ClockSkew => Kind::ClockSkew,
-        typed::ErrorKind::StoreRefused => Kind::StoreRefused,
-    }
 }

@@ -1,5 +1,5 @@
-//! The connections to the outside: pooled, through the proxies that the environment names, trusting
-//! what the platform trusts.
+//! Connections to the outside: pooled, through the proxies that the environment names, trusting what the platform
+//! trusts.
 
 use std::error::Error as StdError;
 use std::pin::Pin;
@@ -15,14 +15,14 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-/// How long a connection may take to come about where the job does not say; a blackholed address would
-/// otherwise hold it for minutes.
+/// How long a connection may take to come about if the job does not say; a blackholed address would otherwise hold
+/// it for minutes.
 const CONNECT: Duration = Duration::from_secs(20);
-/// How long to wait for a response, and within it, where the job does not say. WASI's own default.
+/// How long to wait for a response, and then for each piece of it, if the job does not say. WASI's own default.
 const SILENCE: Duration = Duration::from_secs(600);
 
-/// Clients that are made when first asked for: to read the platform's trust store takes longer than the
-/// whole job does without it.
+/// HTTP clients, each made when it is first asked for: reading the platform's trust store takes longer than the whole
+/// job does without it.
 #[derive(Default, Debug)]
 pub struct Pool {
     https: OnceLock<Client>,
@@ -31,12 +31,12 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Sends a request and waits for the head of its response.
+    /// Sends a request and waits for the head of its response. The errors are those that WASI has for a guest.
     pub async fn send(
         &self,
         request: Request<WasiBody>,
         options: RequestOptions,
-    ) -> Result<Response<Incoming>, Error> {
+    ) -> Result<Response<ResponseBody>, Error> {
         let client = self.client(request.uri().scheme_str() == Some("https"))?;
         // s3s's body is there to make a body `Sync`, and keeps its length.
         let request = request.map(|body| reqwest::Body::wrap(s3s::Body::http_body_unsync(body)));
@@ -47,10 +47,14 @@ impl Pool {
             .map_err(|_| Error::ConnectionReadTimeout)?
             .map_err(|error| cause(&error, Error::ConnectionTerminated))?;
         let silence = options.between_bytes_timeout.unwrap_or(SILENCE);
-        Ok(Response::from(response).map(|body| Incoming { body, silence, timer: Box::pin(sleep(silence)) }))
+        Ok(Response::from(response).map(|body| ResponseBody {
+            body,
+            silence,
+            timer: Box::pin(sleep(silence)),
+        }))
     }
 
-    /// The client for URLs with or without TLS.
+    /// The client for URLs with (`tls`) or without TLS.
     pub fn client(&self, tls: bool) -> Result<&Client, Error> {
         match tls || has_proxy() {
             true => made(&self.https, || Ok(builder(platform_trust().map_err(no_roots)?))),
@@ -58,7 +62,7 @@ impl Pool {
         }
     }
 
-    /// A client without TLS that passes proxies by.
+    /// A client without TLS that uses no proxy.
     pub fn direct(&self) -> Result<&Client, Error> {
         made(&self.direct, || Ok(builder(no_trust()?).no_proxy()))
     }
@@ -87,11 +91,12 @@ fn has_proxy() -> bool {
     ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
-fn internal(error: impl std::fmt::Display) -> Error {
+/// An error for which WASI has no word of its own.
+pub fn internal(error: impl std::fmt::Display) -> Error {
     Error::InternalError(Some(error.to_string()))
 }
 
-/// A container can be without certificates.
+/// A container may come without certificates.
 fn no_roots(error: rustls::Error) -> Error {
     internal(format!("{error}; install ca-certificates, or name a file of them in SSL_CERT_FILE"))
 }
@@ -111,14 +116,15 @@ fn no_trust() -> Result<ClientConfig, Error> {
     Ok(tls().map_err(internal)?.with_root_certificates(none).with_no_client_auth())
 }
 
-/// The body of a response; fails where nothing comes for too long.
-pub struct Incoming {
+/// The body of a response; fails if nothing comes for too long.
+pub struct ResponseBody {
     body: reqwest::Body,
+    /// How long is too long.
     silence: Duration,
     timer: Pin<Box<Sleep>>,
 }
 
-impl Body for Incoming {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -144,7 +150,7 @@ impl Body for Incoming {
     }
 }
 
-/// What went wrong, in WASI's words; `cut` where the connection ended too early.
+/// What went wrong, in WASI's words; `cut` if the connection ended too early.
 fn cause(error: &reqwest::Error, cut: Error) -> Error {
     use std::io::ErrorKind::*;
     if error.is_timeout() {

@@ -1,5 +1,5 @@
-//! What is being transferred, on stderr, for people who watch: a line per source with bytes, rate and, where a
-//! length is known, the time left on a terminal; a line per request elsewhere.
+//! What is being transferred, on stderr, for people who watch: on a terminal a line for each source, with bytes, rate
+//! and, if a length is known, the time left; elsewhere a line for each request.
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use f1_ingest_component::source::Source;
 use http::{Method, Uri};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
@@ -17,7 +18,7 @@ use indicatif::{DecimalBytes, HumanDuration, MultiProgress, ProgressBar, Progres
 use tokio::io::AsyncWrite;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::options;
+use crate::options::When;
 
 /// The progress of a run.
 #[derive(Clone)]
@@ -27,7 +28,7 @@ pub enum Progress {
     Bars(Bars),
 }
 
-/// A line for each source that was worked at.
+/// A line for each source that something was transferred for.
 #[derive(Clone, Default)]
 pub struct Bars {
     all: MultiProgress,
@@ -35,6 +36,7 @@ pub struct Bars {
 }
 
 impl Bars {
+    /// The line of a source, made if it is the first time.
     fn of(&self, source: &'static str) -> ProgressBar {
         let mut bars = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
@@ -46,13 +48,13 @@ impl Bars {
     }
 }
 
-/// The length of a line is what its source has moved so far and what is known to come.
+/// The length of a line is how many bytes its source has moved so far, and how many are known to come.
 fn style() -> ProgressStyle {
     let known = |state: &ProgressState, line: &mut dyn std::fmt::Write| {
         let length = state.len().unwrap_or_default();
         if length > state.pos() {
             let (length, left) = (DecimalBytes(length), HumanDuration(state.eta()));
-            // There is nobody to tell of a line that cannot be written.
+            // A failed write here loses a line of progress, no more.
             let _ = write!(line, "of {length}, {left:#} left  ");
         }
     };
@@ -64,27 +66,30 @@ fn style() -> ProgressStyle {
 }
 
 impl Progress {
-    pub fn new(when: options::Progress) -> Progress {
+    /// What the option asks for on this stderr.
+    pub fn new(when: When) -> Progress {
         match (when, std::io::stderr().is_terminal()) {
-            (options::Progress::Never, _) | (options::Progress::Auto, false) => Progress::Hidden,
-            (options::Progress::Always, false) => Progress::Lines,
+            (When::Never, _) | (When::Auto, false) => Progress::Hidden,
+            (When::Always, false) => Progress::Lines,
             (_, true) => Progress::Bars(Bars::default()),
         }
     }
 
-    /// A request of a source's is on its way. The query is not shown: it can be long, and can hold secrets.
-    pub fn begin(&self, source: &'static str, method: &Method, url: &Uri) -> Transfer {
+    /// A request for `source` is on its way. Its query is not shown: it can be long and can hold secrets.
+    pub fn begin(&self, source: Option<Source>, method: &Method, url: &Uri) -> Transfer {
         let (host, path) = (url.host().unwrap_or_default(), url.path());
         let label = format!("{method} {host}{path}");
         let bar = match self {
             Progress::Hidden => return Transfer(None),
             Progress::Lines => None,
-            Progress::Bars(bars) => Some(bars.of(source).with_message(label.clone())),
+            Progress::Bars(bars) => {
+                Some(bars.of(source.map_or("", Source::name)).with_message(label.clone()))
+            }
         };
         Transfer(Some(Arc::new(Moved { label, bar, bytes: AtomicU64::new(0) })))
     }
 
-    /// Lets `say` write on stderr, with the lines out of the way.
+    /// Takes the lines out of the way while `say` writes to stderr.
     pub fn aside(&self, say: impl FnOnce()) {
         match self {
             Progress::Bars(bars) => bars.all.suspend(say),
@@ -101,12 +106,12 @@ impl Progress {
     }
 }
 
-/// A request and its response; None where nobody watches.
+/// A request and its response; none if nobody watches.
 pub struct Transfer(Option<Arc<Moved>>);
 
 struct Moved {
     label: String,
-    /// The line of its source; without one it gets a line of its own when it is done.
+    /// The line of its source; without it the request gets a line of its own when it is done.
     bar: Option<ProgressBar>,
     bytes: AtomicU64,
 }
@@ -118,7 +123,7 @@ impl Transfer {
         let to_come = body.size_hint().exact().unwrap_or_default();
         if let Some(bar) = &moved.bar {
             if bar.length() == Some(bar.position()) {
-                // How fast it was before it paused tells nothing.
+                // The rate before the pause says nothing about what comes.
                 bar.reset_eta();
             }
             bar.inc_length(to_come);
@@ -143,10 +148,10 @@ impl Drop for Moved {
     }
 }
 
-/// Of one body.
+/// Counts one body.
 struct Count {
     moved: Arc<Moved>,
-    /// Bytes that are in the line's length already.
+    /// Bytes that have not come yet, but are in the line's length already.
     to_come: u64,
 }
 
@@ -164,14 +169,14 @@ impl Count {
 
 impl Drop for Count {
     fn drop(&mut self) {
-        // What was broken off does not come any more.
+        // The rest of a body that was broken off does not come any more.
         if let Some(bar) = &self.moved.bar {
             bar.dec_length(self.to_come);
         }
     }
 }
 
-/// Standard output or error of the guest, with the progress lines out of the way while it writes.
+/// The guest's stdout or stderr: takes the progress lines out of the way while it writes.
 pub struct Beside<W> {
     pub bars: Bars,
     pub to: W,

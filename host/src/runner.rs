@@ -5,34 +5,29 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 use f1_ingest_component::error::Error;
+use f1_ingest_component::job::Job;
 use f1_ingest_component::log::Log;
-use f1_ingest_component::options::Job;
-use f1_ingest_component::s3::parts::hex;
 
+use crate::bindings::{self, TypedPre, job::Report, job::Request};
 use crate::credentials;
 use crate::observe::Observers;
 use crate::options::HostOptions;
-use crate::outcome::{self, Outcome};
-use crate::run::{Variables, outbound};
-use crate::sandbox::{MockFile, Sandbox, State};
-
-wasmtime::component::bindgen!({
-    path: "../wit",
-    world: "typed",
-    exports: { default: async },
-});
-
-use exports::f1::ingest::job::Request;
+use crate::outbound::Outbound;
+use crate::outcome::Outcome;
+use crate::random;
+use crate::sandbox::{Guest, MockFile, Sandbox};
+use crate::variables::Variables;
 
 /// The component, compiled once, for any number of runs.
 pub struct Runner {
     pub host: HostOptions,
     sandbox: Sandbox,
-    component: TypedPre<State>,
+    component: TypedPre<Guest>,
     observers: Observers,
 }
 
 impl Runner {
+    /// Compiles the component that `host` names. Fails if there is none, or if it is not one that a sandbox can run.
     pub fn new(host: HostOptions, observers: Observers) -> Result<Runner> {
         let sandbox = Sandbox::new(&host)?;
         let component = TypedPre::new(sandbox.component.clone())
@@ -40,54 +35,54 @@ impl Runner {
         Ok(Runner { host, sandbox, component, observers })
     }
 
-    /// Runs `job`, which these arguments and variables ask for, in a sandbox of its own. What ends it from
-    /// outside is logged here, what the job itself fails at by the job.
-    pub async fn ingest(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Outcome {
-        let log = Log { format: job.log_format, run_id: run_id() };
+    /// Runs `job`, which these arguments and variables ask for, in a sandbox of its own, and waits until it has
+    /// ended. Whatever becomes of the run is in the outcome; this fails only if there is no thread for it.
+    pub fn ingest(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Result<Outcome> {
+        // The guest has this thread, what it sends has the other one.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        Ok(runtime.block_on(self.observed(arguments, variables, job)))
+    }
+
+    /// The job itself logs what it fails at; what ends it from outside is logged here.
+    async fn observed(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Outcome {
+        let log = Log { format: job.log_format, run_id: random::hex_of(16) };
         let (started, clock) = (SystemTime::now(), Instant::now());
         let run = async {
-            let result = self.call(arguments, variables, job, &log).await;
+            let result = self.sandboxed(arguments, variables, job, &log).await;
             (result, clock.elapsed())
         };
         let ((result, took), ()) = tokio::join!(run, self.observers.begun(&log));
         if let Err(error) = &result {
             log.error(&format!("{error:#}"));
         }
-        let result = result.map(outcome::report);
+        let result = result.map(bindings::report);
         let outcome = Outcome { run_id: log.run_id.clone(), started, took, result };
         self.observers.ended(&outcome, &log).await;
         outcome
     }
 
-    async fn call(
+    async fn sandboxed(
         &self,
         arguments: Vec<String>,
         variables: &Variables,
         job: &Job,
         log: &Log,
-    ) -> Result<exports::f1::ingest::job::Report> {
-        let (variables, endpoint) = credentials::complete(&self.host, variables, job).await?;
+    ) -> Result<Report> {
+        let profile = self.host.profile.as_deref();
+        let (variables, endpoint) = credentials::complete(profile, variables, job).await?;
         let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
-        let mut outbound = outbound(&self.host, &variables, job, log.clone())?;
-        outbound.credentials = endpoint;
-        let outbound = Arc::new(outbound);
+        let outbound = Arc::new(Outbound::new(&self.host, &variables, job, endpoint, log.clone())?);
         let progress = outbound.progress.clone();
-        let mut store = self.sandbox.store(&variables, file.as_ref(), outbound)?;
-        let request = Request { arguments, run_id: Some(log.run_id.clone()) };
+        let mut guest = self.sandbox.guest(&variables, file.as_ref(), outbound)?;
+        let request = Request { arguments, run_id: Some(log.run_id.clone()), names_sources: true };
         let report = self
             .sandbox
-            .limited(&mut store, async |store| {
-                let guest = self.component.instantiate_async(&mut *store).await?;
-                guest.f1_ingest_job().call_ingest(store, &request).await
+            .limited(&mut guest, async |guest| {
+                let component = self.component.instantiate_async(&mut *guest).await?;
+                component.f1_ingest_job().call_ingest(guest, &request).await
             })
             .await;
         progress.end();
         report
     }
-}
-
-fn run_id() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the system has random numbers");
-    hex(&bytes)
 }

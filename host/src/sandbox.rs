@@ -1,4 +1,4 @@
-//! What the component can do and how much of it: its requests, environment, files, memory and time.
+//! What the component may do and how much of it: its requests, environment, files, memory and time.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,36 +12,39 @@ use wasmtime_wasi::cli::AsyncStdoutStream;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::compiled;
+use crate::compiled::{self, plain};
 use crate::options::HostOptions;
 use crate::outbound::{Hooks, Outbound};
 use crate::progress::{Beside, Progress};
-use crate::run::Variables;
+use crate::variables::Variables;
 
 /// The component that `build.rs` built.
-pub const EMBEDDED: &[u8] = include_bytes!(env!("F1_INGEST_COMPONENT"));
+pub const EMBEDDED_COMPONENT: &[u8] = include_bytes!(env!("F1_INGEST_COMPONENT"));
 
-/// How often a busy guest is interrupted, so that a time limit can end it.
+/// How often a busy guest is interrupted, so that the time limit can end it.
 const TICK: Duration = Duration::from_millis(20);
 
 /// A component, compiled and linked to WASI, and its limits.
 pub struct Sandbox {
     engine: Engine,
-    pub component: InstancePre<State>,
+    pub component: InstancePre<Guest>,
+    /// The memory limit, in bytes.
     memory: usize,
     time: Duration,
 }
 
 impl Sandbox {
+    /// Compiles the component that the options name and links it. Fails if the file cannot be read, is not a component
+    /// or needs more of its runtime than WASI.
     pub fn new(options: &HostOptions) -> Result<Sandbox> {
         let mut config = Config::new();
         config.epoch_interruption(true);
-        // Nobody debugs the guest here, and every start reads what is compiled.
+        // Both are for debuggers, and every start would read them with the code.
         config.generate_address_map(false);
         config.native_unwind_info(false);
         let engine = Engine::new(&config).map_err(plain)?;
         let component = match &options.component {
-            None => compiled::component(&engine, EMBEDDED).map_err(plain)?,
+            None => compiled::component(&engine, EMBEDDED_COMPONENT).map_err(plain)?,
             Some(file) => load(&engine, file)?,
         };
         let mut linker = Linker::new(&engine);
@@ -62,46 +65,48 @@ impl Sandbox {
     }
 
     /// A fresh sandbox for one run: these variables, this file, these requests, and nothing else.
-    pub fn store(
+    pub fn guest(
         &self,
         variables: &Variables,
         file: Option<&MockFile>,
         outbound: Arc<Outbound>,
-    ) -> Result<Store<State>> {
+    ) -> Result<Store<Guest>> {
         let mut wasi = WasiCtx::builder();
-        wasi.envs(variables);
+        for (name, value) in variables {
+            wasi.env(name, value);
+        }
         streams(&mut wasi, &outbound.progress);
         if let Some(file) = file {
             wasi.preopened_dir(file.folder.path(), &file.shown_in, FsPerms::ReadOnly).map_err(plain)?;
         }
-        let state = State {
+        let guest = Guest {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
             hooks: Hooks(outbound),
             memory: Memory { limit: self.memory, used: 0, hit: false },
         };
-        let mut store = Store::new(&self.engine, state);
-        store.limiter(|state| &mut state.memory);
+        let mut store = Store::new(&self.engine, guest);
+        store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         Ok(store)
     }
 
-    /// Calls into a store, for as long as the time limit allows.
+    /// Calls the component, for as long as the time limit allows.
     ///
     /// The error is one line: which limit was hit and what raises it, or how the component crashed.
     pub async fn limited<T>(
         &self,
-        store: &mut Store<State>,
-        call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+        guest: &mut Store<Guest>,
+        call: impl AsyncFnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T> {
-        let Ok(outcome) = tokio::time::timeout(self.time, call(store)).await else {
+        let Ok(outcome) = tokio::time::timeout(self.time, call(guest)).await else {
             let seconds = self.time.as_secs();
             return Err(anyhow!("stopped: {seconds} s are not enough, raise --timeout"));
         };
         outcome.map_err(|error| match error.downcast_ref::<Trap>() {
-            _ if store.data().memory.hit => {
+            _ if guest.data().memory.hit => {
                 let mebibytes = self.memory as f64 / f64::from(1 << 20);
                 anyhow!("stopped: {mebibytes} MiB of memory are not enough, raise --max-memory")
             }
@@ -109,11 +114,6 @@ impl Sandbox {
             None => anyhow!("the component failed: {}", error.root_cause()),
         })
     }
-}
-
-/// wasmtime's error as everyone else's.
-pub fn plain(error: wasmtime::Error) -> anyhow::Error {
-    anyhow!("{error:#}")
 }
 
 fn load(engine: &Engine, file: &Path) -> Result<Component> {
@@ -124,7 +124,7 @@ fn load(engine: &Engine, file: &Path) -> Result<Component> {
 
 /// The guest's own output. It gets no input.
 fn streams(wasi: &mut WasiCtxBuilder, progress: &Progress) {
-    /// As much as a guest may write before it has to wait.
+    /// Bytes that a guest may write before it has to wait.
     const BUDGET: usize = 64 << 10;
     match progress {
         Progress::Bars(bars) => {
@@ -139,7 +139,7 @@ fn streams(wasi: &mut WasiCtxBuilder, progress: &Progress) {
 
 /// The one file that a run may read.
 ///
-/// WASI opens directories only, so it gets a private one that holds this file alone.
+/// WASI gives access to directories only, so the guest gets a private one that holds this file alone.
 pub struct MockFile {
     folder: tempfile::TempDir,
     /// The directory part of the path that the guest will open.
@@ -147,7 +147,7 @@ pub struct MockFile {
 }
 
 impl MockFile {
-    /// Makes `path` readable to the guest under the same path.
+    /// Makes `path` readable to the guest under the same path. Fails if it is not a file that can be read.
     pub fn new(path: &str) -> Result<MockFile> {
         let usage = |error: &dyn std::fmt::Display| Error::usage(format!("--mock-file {path}: {error}"));
         let file = Path::new(path).canonicalize().map_err(|error| usage(&error))?;
@@ -165,10 +165,12 @@ impl MockFile {
     }
 }
 
-/// Counts the guest's memory and ends it beyond the limit.
+/// Counts the guest's memory, and ends a guest that wants more than the limit.
 struct Memory {
+    /// In bytes, as is `used`.
     limit: usize,
     used: usize,
+    /// Whether the limit was hit.
     hit: bool,
 }
 
@@ -184,14 +186,14 @@ impl ResourceLimiter for Memory {
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        /// Far above what a component of this size has; a table costs the host memory.
+        /// Far more than a component of this size has. A limit, because a table takes the host's memory.
         const ELEMENTS: usize = 100_000;
         Ok(desired <= ELEMENTS)
     }
 }
 
 /// What the host keeps for a running component.
-pub struct State {
+pub struct Guest {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     table: ResourceTable,
@@ -199,13 +201,13 @@ pub struct State {
     memory: Memory,
 }
 
-impl WasiView for State {
+impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
-impl WasiHttpView for State {
+impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
+use f1_ingest_component::incoming_handler::{self, Call, LONGEST_BODY};
 use f1_ingest_component::options::Command;
-use f1_ingest_component::trigger::{self, Call, LONGEST_BODY};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -19,18 +19,21 @@ use tokio::sync::oneshot::Receiver;
 
 use crate::metrics::Page;
 use crate::outcome::{Outcome, seconds};
-use crate::run::{environment, ingest, prepare};
+use crate::prepare::prepare;
 use crate::runner::Runner;
+use crate::variables::environment;
 
 /// How long a caller may take to send its request's body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The job for many callers: one run at a time.
 pub struct Service {
     runner: Runner,
     /// The job's arguments of every run; those of a request come after them.
     arguments: Vec<String>,
     /// What callers have to know.
     token: Option<String>,
+    /// Held by the run that is under way.
     turn: Arc<tokio::sync::Mutex<()>>,
     stopping: AtomicBool,
     tally: Mutex<Tally>,
@@ -40,7 +43,7 @@ pub struct Service {
 #[derive(Default)]
 struct Tally {
     running_since: Option<SystemTime>,
-    /// By exit code.
+    /// How many there were, by exit code.
     runs: BTreeMap<u8, u64>,
     last: Option<Arc<Outcome>>,
     last_success: Option<SystemTime>,
@@ -50,6 +53,7 @@ struct Tally {
 type Turn = OwnedMutexGuard<()>;
 
 impl Service {
+    /// `arguments` are the job's; callers need `token`, if there is one.
     pub fn new(runner: Runner, arguments: Vec<String>, token: Option<String>) -> Arc<Service> {
         Arc::new(Service {
             runner,
@@ -61,13 +65,13 @@ impl Service {
         })
     }
 
-    /// Lets no new run begin, and waits for the one under way: at most its `--timeout`.
+    /// Lets no new run begin, and waits for the one that is under way: at most as long as its `--timeout`.
     pub async fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         drop(self.turn.lock().await);
     }
 
-    /// Runs the job when no other run is under way. None when the service is to stop.
+    /// Runs the job as soon as no other run is under way. None if the service is to stop.
     pub async fn run_in_turn(self: &Arc<Self>) -> Option<Arc<Outcome>> {
         let turn = self.turn.clone().lock_owned().await;
         if self.is_stopping() {
@@ -76,6 +80,7 @@ impl Service {
         self.start(turn, Vec::new()).await.ok()
     }
 
+    /// Answers an HTTP request. Whatever is wrong with it is an answer too.
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         let method = head.method.as_str();
@@ -83,10 +88,10 @@ impl Service {
         if self.is_stopping() {
             return refusal(503, "the service is about to stop");
         }
-        let is_health = matches!(trigger::call(method, path, b""), Call::Health);
+        let is_health = matches!(incoming_handler::call(method, path, b""), Call::Health);
         let authorization = head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        if !is_health && !trigger::permitted(self.token.as_deref(), authorization) {
-            let mut response = refusal(401, trigger::UNAUTHORIZED)?;
+        if !is_health && !incoming_handler::permitted(self.token.as_deref(), authorization) {
+            let mut response = refusal(401, incoming_handler::UNAUTHORIZED)?;
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             return Ok(response);
         }
@@ -100,21 +105,21 @@ impl Service {
             }
             Err(_) => return refusal(408, "the body took too long"),
         };
-        match trigger::call(method, path, &body) {
-            Call::Health => json_response(200, &trigger::health()),
+        match incoming_handler::call(method, path, &body) {
+            Call::Health => json_response(200, &incoming_handler::health()),
             Call::Refused(status, why) => refusal(status, &why),
             Call::Ingest(arguments) => match self.turn.clone().try_lock_owned() {
                 Err(_) => json_response(409, &self.busy()),
                 Ok(turn) => {
                     let outcome = self.start(turn, arguments).await?;
-                    json_response(trigger::status(outcome.exit_code()), &outcome.to_json())
+                    json_response(incoming_handler::status(outcome.exit_code()), &outcome.to_json())
                 }
             },
         }
     }
 
-    /// Begins a run. It goes on to its end whether or not anybody waits for it, on a thread of its own: what it
-    /// computes keeps no request waiting.
+    /// Begins a run. It goes on to its end whether or not anybody waits for it, on a thread of its own, so that its
+    /// computing keeps no request waiting.
     fn start(self: &Arc<Self>, turn: Turn, arguments: Vec<String>) -> Receiver<Arc<Outcome>> {
         let service = self.clone();
         let (ended, waiting) = tokio::sync::oneshot::channel();
@@ -140,7 +145,7 @@ impl Service {
     fn run(&self, arguments: Vec<String>) -> Outcome {
         match prepare(&self.runner.host, &arguments, environment()) {
             Ok((variables, Command::Ingest(job))) => {
-                ingest(&self.runner, arguments, &variables, &job).unwrap_or_else(Outcome::not_begun)
+                self.runner.ingest(arguments, &variables, &job).unwrap_or_else(Outcome::not_begun)
             }
             Ok(_) => Outcome::not_begun(anyhow!("no run was asked for")),
             Err(error) => Outcome::not_begun(error),

@@ -10,13 +10,14 @@ use crate::wasi::Wasi;
 
 /// Runs the job that `arguments` and the environment ask for; help and version go to stdout.
 pub fn run(arguments: &[String]) -> Report {
-    block_on(run_async(arguments, None))
+    block_on(run_async(arguments, None, false))
 }
 
-/// As [`run`], from within the reactor, and under the id that the host calls this run.
-pub async fn run_async(arguments: &[String], run_id: Option<String>) -> Report {
+/// As [`run`], from within the reactor, under the id that the host calls this run and with requests that name their
+/// source if the host wants to know it.
+pub async fn run_async(arguments: &[String], run_id: Option<String>, names_sources: bool) -> Report {
     match options::parse(arguments, |name| std::env::var(name).ok()) {
-        Ok(Command::Ingest(job)) => return job::ingest(&Job { run_id, ..*job }, Wasi).await,
+        Ok(Command::Ingest(job)) => return job::ingest(&Job { run_id, names_sources, ..*job }, Wasi).await,
         Ok(Command::Help) => print!("{}", options::help()),
         Ok(Command::Version) => println!("{}", options::VERSION),
         Err(error) => {

@@ -44,7 +44,7 @@ async fn answer(request: IncomingRequest) -> (u16, String) {
         _ if !permitted => (401, json!({"error": calls::UNAUTHORIZED}).to_string()),
         Call::Refused(status, why) => (status, json!({"error": why}).to_string()),
         Call::Ingest(arguments) => {
-            let report = run_async(&arguments, None).await;
+            let report = run_async(&arguments, None, false).await;
             (calls::status(report.exit_code()), report.to_json().to_string())
         }
     }

@@ -15,7 +15,8 @@ pub struct Component;
 
 impl Guest for Component {
     fn ingest(request: Request) -> typed::Report {
-        let report = block_on(run_async(&request.arguments, request.run_id));
+        let Request { arguments, run_id, names_sources } = request;
+        let report = block_on(run_async(&arguments, run_id, names_sources));
         let exit_code = report.exit_code();
         let Report { stored: made, unchanged, failed, warnings } = report;
         let objects = |objects: Vec<report::Stored>| objects.into_iter().map(stored).collect();

@@ -1,6 +1,6 @@
 //! The HTTP client of the whole job.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, Uri};
@@ -16,6 +16,9 @@ use crate::log::Log;
 
 const REDIRECTS: usize = 5;
 
+/// Names the source that a request is for, if the host asks for it; the host takes it off the request.
+pub const SOURCE_HEADER: &str = "f1-ingest-source";
+
 /// How a run talks to the world.
 #[derive(Debug)]
 pub struct Config {
@@ -26,6 +29,8 @@ pub struct Config {
     pub requests_per_second: usize,
     /// `host[:port]` of the upstream that also limits requests by the hour.
     pub hourly: String,
+    /// Whether requests have a [`SOURCE_HEADER`].
+    pub names_sources: bool,
     pub log: Log,
 }
 
@@ -36,13 +41,21 @@ pub struct Client<R> {
     user_agent: HeaderValue,
     hosts: Vec<String>,
     budget: RefCell<Budget>,
+    names_sources: bool,
+    /// The source that is worked at.
+    source: Cell<&'static str>,
 }
 
 impl<R: Transport + Clock> Client<R> {
     pub fn new(runtime: R, config: Config) -> Self {
-        let Config { user_agent, hosts, requests_per_second, hourly, log } = config;
+        let Config { user_agent, hosts, requests_per_second, hourly, names_sources, log } = config;
         let budget = RefCell::new(Budget::new(requests_per_second, hourly));
-        Client { runtime, log, user_agent, hosts, budget }
+        Client { runtime, log, user_agent, hosts, budget, names_sources, source: Cell::default() }
+    }
+
+    /// What comes next is for this source.
+    pub fn work_at(&self, source: &'static str) {
+        self.source.set(source);
     }
 
     /// GETs a document of an upstream: retried, within the budget, redirects followed, gzip decoded.
@@ -83,7 +96,7 @@ impl<R: Transport + Clock> Client<R> {
             self.wait_for_budget(&target).await?;
             let mut request = get_request(&target, bearer)?;
             request.headers.extend(headers.clone());
-            request.headers.insert(USER_AGENT, self.user_agent.clone());
+            self.introduce(&mut request);
             let sent = self.runtime.open(&request).await;
             let mut response = sent.map_err(|error| not_sent(&target, error))?;
             if response.status.is_success() {
@@ -132,7 +145,7 @@ impl<R: Transport + Clock> Client<R> {
     /// Sends one request. An error of the network may be tried again; a response has its whole body.
     pub async fn send(&self, request: &Request<'_>) -> std::result::Result<Response, Failed> {
         let mut request = request.clone();
-        request.headers.insert(USER_AGENT, self.user_agent.clone());
+        self.introduce(&mut request);
         let response = self.runtime.send(&request).await.map_err(|error| not_sent(&request.url, error))?;
         match missing_bytes(&response, &request.method) {
             Some(missing) => Err(network(
@@ -140,6 +153,14 @@ impl<R: Transport + Clock> Client<R> {
                 &format!("the response was cut short, {missing} bytes are missing"),
             )),
             None => Ok(response),
+        }
+    }
+
+    /// Says who sends a request.
+    fn introduce(&self, request: &mut Request<'_>) {
+        request.headers.insert(USER_AGENT, self.user_agent.clone());
+        if self.names_sources {
+            request.headers.insert(SOURCE_HEADER, HeaderValue::from_static(self.source.get()));
         }
     }
 

@@ -1,4 +1,4 @@
-//! One span a run, for an OpenTelemetry collector: OTLP over HTTP, as JSON.
+//! One span for each run, for an OpenTelemetry collector: OTLP over HTTP, as JSON.
 //! <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
 
 use std::time::SystemTime;
@@ -21,7 +21,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// None where no endpoint is set.
+    /// Reads the variables; none if they name no endpoint.
     pub fn of(variable: impl Fn(&str) -> Option<String>) -> Option<Collector> {
         let endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT")?;
         let headers = variable("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default();
@@ -37,6 +37,7 @@ impl Collector {
         })
     }
 
+    /// Sends a run's span. Fails if the collector does not take it.
     pub async fn send(&self, pool: &Pool, outcome: &Outcome) -> Result<()> {
         let request = Request::post(&self.url).header(CONTENT_TYPE, "application/json");
         let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
@@ -48,15 +49,15 @@ impl Collector {
 fn spans(service: &str, outcome: &Outcome) -> Value {
     let version = env!("CARGO_PKG_VERSION");
     let ended = outcome.started + outcome.took;
-    let stored = outcome.report().into_iter().flat_map(|report| &report.stored).map(|stored| {
+    let kept = outcome.kept().map(|(what, object)| {
         let attributes =
-            [text("source", &stored.source), text("key", &stored.key), number("size", stored.size)];
-        event("stored", ended, &attributes)
+            [text("source", &object.source), text("key", &object.key), number("size", object.size)];
+        event(what, ended, &attributes)
     });
     let failed = outcome.failures().into_iter().map(|(source, kind, message)| {
         event("failed", ended, &[text("source", source), text("kind", kind), text("message", &message)])
     });
-    let events: Vec<Value> = stored.chain(failed).collect();
+    let events: Vec<Value> = kept.chain(failed).collect();
     let failed = outcome.exit_code() != 0;
     json!({"resourceSpans": [{
         "resource": {"attributes": [text("service.name", service), text("service.version", version)]},
@@ -85,7 +86,7 @@ fn text(key: &str, value: &str) -> Value {
     json!({"key": key, "value": {"stringValue": value}})
 }
 
-/// OTLP's JSON writes 64-bit numbers as text.
+/// OTLP's JSON has 64-bit numbers as text.
 fn number(key: &str, value: u64) -> Value {
     json!({"key": key, "value": {"intValue": value.to_string()}})
 }

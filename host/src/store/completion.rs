@@ -1,5 +1,5 @@
-//! Ends an upload by joining the files of its parts, where this process has seen all of them come. s3s-fs reads and
-//! hashes them once more, which takes half as long as to fetch, make and send them.
+//! Ends an upload by joining the files of its parts, if this process has seen all of them come. s3s-fs would read and
+//! hash them once more, which takes half as long as fetching, making and sending them.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -9,25 +9,30 @@ use std::path::{Path, PathBuf};
 use s3s::crypto::{Checksum, Md5};
 use s3s::dto::{CompleteMultipartUploadInput, ETag};
 
-use super::files::{described, owner, part};
+use super::names::{about, owner, part};
+use crate::files::is_inside;
 
 /// The ETags of the parts that came, by the names of their files.
 pub type Seen = HashMap<String, ETag>;
 
-/// A new object, and all that it is made of.
+/// A new object, and the files that it is made of.
 pub struct Completion {
+    /// Of the whole object, as S3 makes it: the MD5 of the parts' MD5s, and how many parts there are.
     pub e_tag: String,
     object: PathBuf,
     parts: Vec<PathBuf>,
-    /// s3s-fs's own files: who began the upload, what was said of the object then, where that goes, and the ETag's.
+    /// s3s-fs's own file that says who began the upload.
     owner: PathBuf,
-    described: PathBuf,
+    /// Its file of the metadata that were given then, and the name that this file gets.
+    announced: PathBuf,
     metadata: PathBuf,
+    /// Its file of the object's ETag.
     internal: PathBuf,
 }
 
 impl Completion {
-    /// None where a part is not known or not the one that is named, or the object is there: s3s-fs knows what to do.
+    /// What a request to complete an upload asks for. None if a part is not known or not the one that is named, or if
+    /// the object is there: s3s-fs knows what to do then. Parts that are joined are taken out of `seen`.
     pub fn of(folder: &Path, input: &CompleteMultipartUploadInput, seen: &mut Seen) -> Option<Completion> {
         let CompleteMultipartUploadInput { bucket, key, upload_id: id, .. } = input;
         let object = folder.join(bucket).join(key);
@@ -37,34 +42,31 @@ impl Completion {
         for (named, number) in named.iter().zip(1..) {
             let name = part(id, number);
             let e_tag = named.e_tag.as_ref().filter(|e_tag| seen.get(&name) == Some(e_tag))?;
-            let sum = u128::from_str_radix(e_tag.as_strong()?, 16).ok()?;
-            (named.part_number == Some(number)).then(|| sums.update(&sum.to_be_bytes()))?;
+            let sum = hex::decode(e_tag.as_strong()?).ok()?;
+            (named.part_number == Some(number)).then(|| sums.update(&sum))?;
             names.push(name);
         }
-        if names.is_empty()
-            || input.if_match.is_some()
-            || !super::is_inside(Path::new(key))
-            || object.exists()
-        {
+        if names.is_empty() || input.if_match.is_some() || !is_inside(Path::new(key)) || object.exists() {
             return None;
         }
         names.iter().for_each(|name| drop(seen.remove(name)));
-        let file = |of: &str| folder.join(described(bucket, key, of));
+        let file = |what: &str| folder.join(about(bucket, key, what));
         Some(Completion {
-            e_tag: format!("{:032x}-{}", u128::from_be_bytes(sums.finalize()), names.len()),
+            e_tag: format!("{}-{}", hex::encode(sums.finalize()), names.len()),
             object,
             parts: names.iter().map(|name| folder.join(name)).collect(),
             owner: folder.join(owner(id)),
-            described: file(&format!("upload-{id}.metadata")),
+            announced: file(&format!("upload-{id}.metadata")),
             metadata: file("metadata"),
             internal: file("internal"),
         })
     }
 
-    /// The upload cannot be named any more from the first step on: what is left of one that is killed is cleared away.
+    /// Makes the object, appending the other parts to the file of the first. After the first step no request can name
+    /// the upload any more; if the process is killed later, what is left is cleared away at the next request.
     pub fn join(&self) -> io::Result<()> {
         fs::remove_file(&self.owner)?;
-        fs::rename(&self.described, &self.metadata)?;
+        fs::rename(&self.announced, &self.metadata)?;
         let (first, others) = self.parts.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut whole = OpenOptions::new().write(true).open(first)?;
         whole.seek(SeekFrom::End(0))?;

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 
+/// Appends what became of a run to the page's file. Fails if that cannot be written.
 pub fn append(file: &Path, outcome: &Outcome) -> Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
     Ok(file.write_all(markdown(outcome).as_bytes())?)
@@ -17,12 +18,12 @@ pub fn append(file: &Path, outcome: &Outcome) -> Result<()> {
 fn markdown(outcome: &Outcome) -> String {
     let (code, seconds) = (outcome.exit_code(), outcome.took.as_secs_f64());
     let mut text = format!("### f1-ingest: exit code {code} after {seconds:.1} s\n\n");
-    let stored = outcome.report().map(|report| report.stored.as_slice()).unwrap_or_default();
-    if !stored.is_empty() {
+    if outcome.kept().next().is_some() {
         text.push_str("| source | key | bytes |\n|---|---|---|\n");
     }
-    for stored in stored {
-        text.push_str(&format!("| {} | {} | {} |\n", stored.source, verbatim(&stored.key), stored.size));
+    for (what, object) in outcome.kept() {
+        let size = if what == "stored" { object.size.to_string() } else { what.to_owned() };
+        text.push_str(&format!("| {} | {} | {size} |\n", object.source, verbatim(&object.key)));
     }
     let failures = outcome.failures();
     let warnings = outcome.report().into_iter().flat_map(|report| &report.warnings);
@@ -35,7 +36,7 @@ fn markdown(outcome: &Outcome) -> String {
     text
 }
 
-/// Text of others, as code: nothing in it means anything to Markdown.
+/// Somebody else's text, as code, so that nothing in it means anything to Markdown.
 fn verbatim(text: &str) -> String {
     format!("`{}`", text.replace('`', "'"))
 }

@@ -10,21 +10,24 @@ use s3s::{S3, S3Request};
 
 use crate::observe::Observers;
 use crate::options::HostOptions;
-use crate::run::{ingest, prepare};
+use crate::prepare::prepare;
 use crate::runner::Runner;
 use crate::store::BUCKET;
+use crate::variables::Variables;
 
-/// The recording of a made-up race that upstreams are answered from.
+/// The recording of a made-up race, by file name: it answers for the upstreams.
 const RECORDING: &[(&str, &str)] = &[
-    ("index.json", include_str!("../demo/index.json")),
+    ("index.json", include_str!("../../demo/index.json")),
     (
         "api.jolpi.ca/ergast/f1/current/last/results.json",
-        include_str!("../demo/api.jolpi.ca/ergast/f1/current/last/results.json"),
+        include_str!("../../demo/api.jolpi.ca/ergast/f1/current/last/results.json"),
     ),
 ];
+/// The store's folder.
 const FOLDER: &str = "f1-data";
 
-/// Runs the job against the recording and an embedded store, and shows what it stored.
+/// Runs the job against the recording and an embedded store, shows what it stored, and gives its exit code. Fails if the
+/// working directory cannot be written to.
 pub fn demo() -> Result<u8> {
     let recording = tempfile::tempdir()?;
     for (name, text) in RECORDING {
@@ -37,14 +40,14 @@ pub fn demo() -> Result<u8> {
         replay: vec![recording.path().to_owned()],
         ..HostOptions::default()
     };
-    // Nothing of the environment: it may be set up for the real thing.
-    let (variables, command) = prepare(&host, &[], Vec::new())?;
+    // Nothing from the environment: it may be set up for the real thing.
+    let (variables, command) = prepare(&host, &[], Variables::new())?;
     let Command::Ingest(job) = command else { return Err(anyhow!("no arguments ask for a run")) };
 
     println!("The job fetches the last race's result (here from a recording, of a race that never was) and");
     println!("stores it in an S3 bucket (here in ./{FOLDER}). It prints the key of what it stored:\n");
     let runner = Runner::new(host, Observers::default())?;
-    let outcome = ingest(&runner, Vec::new(), &variables, &job)?;
+    let outcome = runner.ingest(Vec::new(), &variables, &job)?;
     let stored = outcome.report().and_then(|report| report.stored.last());
     let Some(stored) = stored else { return Ok(outcome.exit_code()) };
 

@@ -1,4 +1,4 @@
-//! `f1-ingest replay`: recordings over HTTP, for runtimes that are not ours.
+//! `f1-ingest replay`: recordings over HTTP, for runtimes other than this one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,13 +8,15 @@ use http::{StatusCode, Uri};
 
 use crate::listen;
 use crate::recording::Recordings;
+use crate::stdio::announce;
 
-/// Serves recordings as `http://ADDR/<host>/<path>` until it is told to stop.
+/// Serves recordings at `address` (`host:port`) as `http://ADDR/<host>/<path>` until it is told to stop. Fails if a
+/// recording cannot be read or the address cannot be used.
 pub fn serve(folders: &[PathBuf], address: &str) -> Result<u8> {
     let recordings = Arc::new(Recordings::open(folders)?);
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;
-        listen::announce(&format!("http://{}/<host>/<path>\n", listener.local_addr()?));
+        announce(&format!("http://{}/<host>/<path>\n", listener.local_addr()?));
         listen::serve(
             listener,
             move |request| {
@@ -34,7 +36,7 @@ pub fn serve(folders: &[PathBuf], address: &str) -> Result<u8> {
     })
 }
 
-/// The URLs that a path of ours may stand for.
+/// The upstream URLs that a path here may stand for.
 fn upstream_urls(path: &Uri) -> [String; 2] {
     let rest = path.path_and_query().map_or("/", |path| path.as_str()).trim_start_matches('/');
     ["https", "http"].map(|scheme| format!("{scheme}://{rest}"))

@@ -1,59 +1,38 @@
 //! `serve --schedule`: the job by the clock, for people without a scheduler.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use croner::Cron;
 use f1_ingest_component::error::Error;
 
+use crate::cron::Schedule;
 use crate::files::write_whole;
-use crate::listen::say;
 use crate::service::Service;
+use crate::stdio::say;
 
-/// How long to sleep at most before the wall clock is looked at again: it can be set, and a machine can
-/// have been asleep.
+/// How long to sleep at most before looking at the wall clock again: it can be set, and a machine can have been
+/// asleep.
 const NAP: Duration = Duration::from_secs(20);
 
-/// After how long a run that ended "not now" is tried again where nobody says; each further pause is twice as
-/// long.
+/// How long to wait before a run that ended "not now" is tried again, if the upstream does not say; each further
+/// pause is twice as long.
 const PAUSE: TimeDelta = TimeDelta::minutes(15);
 
-/// When to run, in UTC.
-#[derive(Debug, Clone)]
-pub struct Schedule(Cron);
+/// The note of when the last scheduled run began (`--state`): what was due between that and now was missed, and
+/// one run makes up for all of it.
+pub struct LastRun(Option<PathBuf>);
 
-impl FromStr for Schedule {
-    type Err = String;
-
-    /// Five fields of cron; six where the first one is seconds.
-    fn from_str(text: &str) -> std::result::Result<Schedule, String> {
-        let cron = Cron::from_str(text).map_err(|error| format!("{text:?} is no cron schedule: {error}"))?;
-        let schedule = Schedule(cron);
-        schedule.after(now()).map(|_| schedule).ok_or_else(|| format!("{text:?} never comes"))
-    }
-}
-
-impl Schedule {
-    /// The first instant after `last`; None where the schedule has ended.
-    fn after(&self, last: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.0.find_next_occurrence(&last, false).ok()
-    }
-}
-
-/// The note of when the last scheduled run began: what of the schedule lies between that and now was
-/// missed, and one run makes up for all of it.
-pub struct State(Option<PathBuf>);
-
-impl State {
-    pub fn new(file: Option<PathBuf>) -> State {
-        State(file)
+impl LastRun {
+    /// The note is in `file`, or nowhere.
+    pub fn new(file: Option<PathBuf>) -> LastRun {
+        LastRun(file)
     }
 
-    /// Up to when the schedule was kept. A first start has missed nothing, nor has one without a file.
+    /// Up to when the schedule was kept. A first start has missed nothing, nor has one without a file. Fails if the
+    /// file cannot be read or holds something else.
     pub fn read(&self) -> Result<DateTime<Utc>> {
         let Some(file) = self.0.as_ref().filter(|file| file.exists()) else { return Ok(now()) };
         let usage = |why: String| Error::usage(format!("--state {}: {why}", file.display()));
@@ -64,6 +43,7 @@ impl State {
         Ok(last.to_utc().min(now()))
     }
 
+    /// Notes that the schedule was kept up to `last`. Fails if the file cannot be written.
     pub fn write(&self, last: DateTime<Utc>) -> Result<()> {
         let Some(file) = &self.0 else { return Ok(()) };
         write_whole(file, format!("{}\n", text(last)).as_bytes())
@@ -71,14 +51,15 @@ impl State {
     }
 }
 
-/// Runs the job whenever it is due, until the service stops. `last` is up to when the schedule was kept.
-pub async fn keep(schedule: Schedule, state: State, mut last: DateTime<Utc>, service: Arc<Service>) {
+/// Runs the job whenever it is due, until the service stops or the schedule ends. `last` is up to when the schedule
+/// was kept.
+pub async fn keep(schedule: Schedule, note: LastRun, mut last: DateTime<Utc>, service: Arc<Service>) {
     while let Some(due) = schedule.after(last) {
         match due <= now() {
             true => say(&format!("the run of {} was missed; it is made up for now", text(due))),
             false => say(&format!("the next run is at {}", text(due))),
         }
-        until(due).await;
+        sleep_until(due).await;
         let began = now();
         for attempt in 0.. {
             let Some(outcome) = service.run_in_turn().await else { return };
@@ -89,18 +70,18 @@ pub async fn keep(schedule: Schedule, state: State, mut last: DateTime<Utc>, ser
             let is_in_time = |at: &DateTime<Utc>| schedule.after(began).is_none_or(|next| *at < next);
             let Some(at) = later.filter(is_in_time) else { break };
             say(&format!("not now; the run is tried again at {}", text(at)));
-            until(at).await;
+            sleep_until(at).await;
         }
-        // Noted when done: a run that was killed, or was to be tried again, is made up for.
+        // Noted at the end: a run that was killed, or was still to be tried again, is made up for.
         last = began;
-        if let Err(error) = state.write(last) {
+        if let Err(error) = note.write(last) {
             tracing::warn!("{error:#}");
         }
     }
     tracing::warn!("the schedule has ended");
 }
 
-/// When to try a run again that ended "not now": when the upstream said, once; then later each time.
+/// When to try a run again that ended "not now": the first time when the upstream said, then later each time.
 fn again(attempt: u32, said: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let paused = now.checked_add_signed(PAUSE.checked_mul(1 << attempt.min(16))?)?;
     Some(match said {
@@ -110,7 +91,7 @@ fn again(attempt: u32, said: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Optio
     })
 }
 
-async fn until(due: DateTime<Utc>) {
+async fn sleep_until(due: DateTime<Utc>) {
     while let Ok(left) = (due - now()).to_std() {
         if left.is_zero() {
             return;
@@ -136,26 +117,6 @@ mod tests {
     }
 
     #[test]
-    fn the_schedule_is_cron_in_utc() {
-        let after = |schedule: &str, last: &str| {
-            schedule.parse::<Schedule>().unwrap().after(instant(last)).map(text).unwrap()
-        };
-        assert_eq!(after("0 12 * * *", "2026-11-24T11:59:59Z"), "2026-11-24T12:00:00Z");
-        assert_eq!(after("0 12 * * *", "2026-11-24T12:00:00Z"), "2026-11-25T12:00:00Z");
-        assert_eq!(after("0 12 * * *", "2026-11-24T12:00:00+02:00"), "2026-11-24T12:00:00Z");
-        assert_eq!(after("*/15 * * * MON", "2026-11-24T12:00:00Z"), "2026-11-30T00:00:00Z");
-        assert_eq!(after("*/10 * * * * *", "2026-11-24T12:00:01Z"), "2026-11-24T12:00:10Z");
-    }
-
-    #[test]
-    fn what_is_no_schedule_is_refused() {
-        for wrong in ["", "noon", "61 * * * *", "* * * *", "0 0 30 2 *"] {
-            let error = wrong.parse::<Schedule>().unwrap_err();
-            assert!(error.contains(wrong), "{error}");
-        }
-    }
-
-    #[test]
     fn a_run_that_was_not_now_is_tried_when_the_upstream_said_and_then_later_each_time() {
         let now = instant("2026-11-24T12:00:00Z");
         let at = |attempt, said: Option<&str>| again(attempt, said.map(instant), now).map(text).unwrap();
@@ -170,14 +131,14 @@ mod tests {
     #[test]
     fn the_note_of_the_last_run_is_read_back_and_never_lies_ahead() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::new(Some(folder.path().join("last-run")));
+        let note = LastRun::new(Some(folder.path().join("last-run")));
         let before = now();
-        assert!(state.read().unwrap() >= before, "a first start has missed nothing");
-        state.write(instant("2026-01-02T03:04:05Z")).unwrap();
-        assert_eq!(text(state.read().unwrap()), "2026-01-02T03:04:05Z");
-        state.write(instant("2999-01-01T00:00:00Z")).unwrap();
-        assert!(state.read().unwrap() <= now());
+        assert!(note.read().unwrap() >= before, "a first start has missed nothing");
+        note.write(instant("2026-01-02T03:04:05Z")).unwrap();
+        assert_eq!(text(note.read().unwrap()), "2026-01-02T03:04:05Z");
+        note.write(instant("2999-01-01T00:00:00Z")).unwrap();
+        assert!(note.read().unwrap() <= now());
         std::fs::write(folder.path().join("last-run"), "yesterday").unwrap();
-        assert!(state.read().unwrap_err().to_string().contains("last-run"));
+        assert!(note.read().unwrap_err().to_string().contains("last-run"));
     }
 }

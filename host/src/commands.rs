@@ -1,0 +1,24 @@
+//! What the command line can ask for: a module for each command, and what they have in common.
+
+pub mod check;
+pub mod component;
+pub mod demo;
+pub mod replay;
+pub mod run;
+pub mod serve;
+pub mod store;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::outcome::exit_code;
+use crate::stdio::say;
+
+/// The end of a command: its exit code, or that of the failure, which is said on stderr.
+pub fn ended(outcome: Result<u8>) -> ExitCode {
+    ExitCode::from(outcome.unwrap_or_else(|error| {
+        say(&format!("{error:#}"));
+        exit_code(&error)
+    }))
+}

@@ -1,0 +1,186 @@
+//! `f1-ingest check`: whether a run with the same options and environment will work. It prints a line for each thing
+//! that a run needs, with a remedy if it will not work.
+
+mod findings;
+mod probe;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Datelike, Utc};
+use clap::Parser;
+use f1_ingest_component::error;
+use f1_ingest_component::http::body::Sink;
+use f1_ingest_component::http::client::Client;
+use f1_ingest_component::http::transport::Clock;
+use f1_ingest_component::job::Job;
+use f1_ingest_component::jolpica;
+use f1_ingest_component::livetiming::{FINISHED_SEASON, index};
+use f1_ingest_component::options::Command;
+use f1_ingest_component::s3::credentials::Keys;
+use f1_ingest_component::schedule::{SessionRequest, session_asked_for};
+use f1_ingest_component::session::Session;
+use f1_ingest_component::source::Source;
+use f1_ingest_component::upstreams::Upstream;
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+
+use crate::command_line::{help, take};
+use crate::credentials::{self, Found};
+use crate::native::Native;
+use crate::options::{HostOptions, When};
+use crate::outbound::Outbound;
+use crate::prepare::prepare;
+use crate::random;
+use crate::stdio::announce;
+use crate::variables::environment;
+use findings::Findings;
+
+/// How long a proxy may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The host's part of the command line.
+#[derive(Parser)]
+#[command(name = "f1-ingest check", disable_help_flag = true)]
+struct CheckLine {
+    #[command(flatten)]
+    host: HostOptions,
+}
+
+/// Checks what a run with these arguments needs. Gives exit code 0 if a run will work, else 1; fails on wrong usage.
+pub fn check(arguments: Vec<String>) -> Result<u8> {
+    let (CheckLine { mut host }, arguments) = take::<CheckLine>(arguments)?;
+    // Its findings are its progress.
+    host.progress = When::Never;
+    let (variables, command) = prepare(&host, &arguments, environment())?;
+    let Command::Ingest(mut job) = command else {
+        announce(&help::<CheckLine>());
+        return Ok(0);
+    };
+    let http = job.http(random::number());
+    let outbound = Outbound::new(&host, &variables, &job, None, http.log.clone())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut findings = Findings::default();
+        let is_signed = credentials(&mut findings, &host, &mut job).await;
+        let client = Client::new(Native::new(outbound), http);
+        upstreams(&mut findings, &client, &job).await;
+        if is_signed && !job.dry_run {
+            probe::store(&mut findings, &client, &job).await;
+        }
+        Ok(findings.failed.into())
+    })
+}
+
+/// Whether requests to the store can be signed or need no signature. Gives `job` the credentials that it lacks.
+async fn credentials(findings: &mut Findings, host: &HostOptions, job: &mut Job) -> bool {
+    let what = "credentials";
+    if job.lacks_credentials() {
+        match credentials::find(host.profile.as_deref(), &job.bucket.region).await {
+            Ok(Found { credentials, place, .. }) => {
+                let until = credentials.expiry().map(|at| DateTime::<Utc>::from(at).format("%FT%TZ"));
+                let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
+                findings.fine(what, format!("{} from the {place}{until}", credentials.access_key_id()));
+                job.bucket.keys = Keys::Given(credentials);
+            }
+            Err(error) => {
+                findings.failed(what, format!("{error:#}"));
+                return false;
+            }
+        }
+    } else if job.bucket.unsigned {
+        findings.fine(what, "none are needed: --no-sign-request");
+    } else if let Keys::Given(credentials) = &job.bucket.keys {
+        let place = if host.store.is_some() { "--store" } else { "the environment" };
+        findings.fine(what, format!("{} from {place}", credentials.access_key_id()));
+    }
+    true
+}
+
+/// Whether the upstreams that the job's items are made from answer, and have what was asked for.
+async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) {
+    let wants = |upstream: Upstream| job.items.iter().any(|item| item.upstreams().contains(&upstream));
+    let session = match job.items.iter().find_map(|item| item.session.as_ref()) {
+        Some(request) if wants(Upstream::Schedule) => schedule(findings, client, job, request).await,
+        _ => None,
+    };
+    if wants(Upstream::Jolpica)
+        && let Some(url) = reachable(findings, "jolpica", &job.upstreams.jolpica).await
+    {
+        let document = jolpica_document(client, job, session.as_ref()).await;
+        findings.verdict("jolpica", document.map(|_| format!("{url} answers")));
+    }
+    if job.items.iter().any(|item| item.source.needs_session())
+        && let Some(url) = reachable(findings, "livetiming", &job.upstreams.livetiming.official).await
+    {
+        let answer = livetiming(client, job, session.as_ref()).await;
+        findings.verdict("livetiming", answer.map(|what| format!("{url} or its mirror has {what}")));
+    }
+}
+
+/// The session that the items are of, if the schedules tell.
+async fn schedule(
+    findings: &mut Findings,
+    client: &Client<Native>,
+    job: &Job,
+    request: &SessionRequest,
+) -> Option<Session> {
+    let now = request.as_of.unwrap_or_else(|| client.runtime.now());
+    let schedule = job.upstreams.schedule_of(request.season.unwrap_or(now.year())).ok()?;
+    reachable(findings, "schedule", &schedule).await?;
+    let session = session_asked_for(client, &job.upstreams, request).await;
+    let known = session.as_ref().ok().cloned();
+    findings.verdict("schedule", session.map(|session| format!("the session is {session}")));
+    known
+}
+
+/// What the items need of Jolpica: its own document, or the results of the session.
+async fn jolpica_document(
+    client: &Client<Native>,
+    job: &Job,
+    session: Option<&Session>,
+) -> error::Result<()> {
+    let own = job.items.iter().find(|item| item.source == Source::Jolpica);
+    let api = &job.upstreams.jolpica;
+    let of = match own {
+        Some(item) => item.session.as_ref().and_then(SessionRequest::exact),
+        None => None,
+    };
+    let of_session = session.filter(|_| own.is_none_or(|item| item.session.is_some())).map(Session::id);
+    match of.or(of_session).filter(|id| jolpica::results_of(id.name).is_some()) {
+        Some(id) => jolpica::fetch_results(client, api, &id).await.map(drop),
+        None => jolpica::fetch(client, api).await.map(drop),
+    }
+}
+
+/// What livetiming has: small feeds of the session, or the index of a season that it has for certain.
+async fn livetiming(client: &Client<Native>, job: &Job, session: Option<&Session>) -> error::Result<String> {
+    let livetiming = &job.upstreams.livetiming;
+    let Some(session) = session else {
+        livetiming.get(client, &index::of_season(FINISHED_SEASON)).await?;
+        return Ok(format!("the season {FINISHED_SEASON}"));
+    };
+    let (mut info, mut drivers) = (Vec::new(), Vec::new());
+    let mut feeds: [(_, &mut dyn Sink); 2] = [("SessionInfo", &mut info), ("DriverList", &mut drivers)];
+    livetiming.read(client, session, &mut feeds).await?;
+    Ok(session.to_string())
+}
+
+/// The URL; none, and a failure, if it is reached through a proxy that does not answer.
+async fn reachable<'u>(findings: &mut Findings, what: &str, url: &'u Uri) -> Option<&'u Uri> {
+    let proxy = Matcher::from_env().intercept(url);
+    let Some(proxy) = proxy.as_ref().map(|proxy| proxy.uri()) else { return Some(url) };
+    let host = proxy.host().unwrap_or_default();
+    let port = proxy.port_u16().unwrap_or(if proxy.scheme_str() == Some("https") { 443 } else { 80 });
+    let connect = tokio::net::TcpStream::connect((host, port));
+    let why = match tokio::time::timeout(PATIENCE, connect).await {
+        Ok(Ok(_)) => return Some(url),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer for {} s", PATIENCE.as_secs()),
+    };
+    findings.failed(
+        what,
+        format!("{url}: its proxy {host}:{port} is down: {why}; correct HTTPS_PROXY or HTTP_PROXY, or name the host in NO_PROXY"),
+    );
+    None
+}

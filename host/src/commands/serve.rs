@@ -1,0 +1,106 @@
+//! `f1-ingest serve`: the job on request and by the clock.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Parser;
+use f1_ingest_component::error::Error;
+use f1_ingest_component::options::Command;
+
+use crate::command_line::{help, take, version};
+use crate::cron::Schedule;
+use crate::listen;
+use crate::observe::{Observers, watched};
+use crate::options::HostOptions;
+use crate::prepare::prepare;
+use crate::runner::Runner;
+use crate::scheduled::{LastRun, keep};
+use crate::service::Service;
+use crate::stdio::{announce, say};
+use crate::variables::{environment, variable};
+
+/// The host's part of the command line.
+#[derive(Parser)]
+#[command(name = "f1-ingest serve", disable_help_flag = true)]
+struct ServeLine {
+    /// Address to listen on; F1_INGEST_TOKEN has to be set if others can reach it
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// Run the job by the clock too: cron's five fields, in UTC
+    #[arg(long, value_name = "CRON")]
+    schedule: Option<Schedule>,
+    /// Note the last scheduled run in this file, so that a restart makes up for a missed one
+    #[arg(long, value_name = "FILE", requires = "schedule")]
+    state: Option<PathBuf>,
+    #[command(flatten)]
+    host: HostOptions,
+}
+
+/// Serves until it is told to stop. The command line and the environment say what the job does, and what its sandbox
+/// allows follows from them. Fails if it cannot begin to serve; a monitor hears of that as well.
+pub fn serve(arguments: Vec<String>) -> Result<u8> {
+    watched(arguments, |arguments| {
+        let (line, arguments) = take::<ServeLine>(arguments)?;
+        match prepare(&line.host, &arguments, environment())?.1 {
+            Command::Help => announce(&help::<ServeLine>()),
+            Command::Version => announce(&version()),
+            Command::Ingest(_) => return until_stopped(line, arguments),
+        }
+        Ok(0)
+    })
+}
+
+fn until_stopped(line: ServeLine, arguments: Vec<String>) -> Result<u8> {
+    let ServeLine { listen, schedule, state, host } = line;
+    let note = LastRun::new(state);
+    let last = note.read()?;
+    note.write(last).map_err(|error| Error::usage(format!("{error:#}")))?;
+    let token = variable("F1_INGEST_TOKEN");
+    let has_token = token.is_some();
+    let observers = Observers::new(&host)?;
+    let service = Service::new(Runner::new(host, observers)?, arguments, token);
+
+    listen::runtime()?.block_on(async {
+        let listener = listen::bind(&listen).await?;
+        let address = listener.local_addr()?;
+        if !has_token && !is_private(&address) {
+            return Err(Error::usage(format!(
+                "--listen {address}: others could run the job there; set F1_INGEST_TOKEN to a secret that \
+                 callers have to know, or listen on 127.0.0.1"
+            ))
+            .into());
+        }
+        say(&format!("listening on http://{address}"));
+        if let Some(schedule) = schedule {
+            tokio::spawn(keep(schedule, note, last, service.clone()));
+        }
+        let answering: Arc<Service> = service.clone();
+        listen::serve(listener, move |request| answering.clone().answer(request), service.stop()).await
+    })
+}
+
+/// Whether only this machine can reach an address.
+fn is_private(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Parser)]
+    struct OthersLine {
+        #[command(flatten)]
+        _host: HostOptions,
+    }
+
+    #[test]
+    fn the_schedule_is_an_option_of_serve_only() {
+        let help = help::<OthersLine>();
+        assert!(
+            super::help::<ServeLine>().contains("--schedule <CRON>") && !help.contains("--schedule <CRON>")
+        );
+    }
+}

@@ -1,0 +1,19 @@
+//! Random numbers of the operating system's.
+
+/// So many random bytes in lower-case hex, two digits each.
+pub fn hex_of(bytes: usize) -> String {
+    let mut random = vec![0; bytes];
+    fill(&mut random);
+    hex::encode(random)
+}
+
+/// A random number.
+pub fn number() -> u64 {
+    let mut random = [0; 8];
+    fill(&mut random);
+    u64::from_le_bytes(random)
+}
+
+fn fill(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the system has random numbers");
+}

@@ -1,0 +1,53 @@
+//! The names that s3s-fs 0.14 gives to its own files in the store's folder: for those who write such files and those
+//! who read them.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+/// The file that says who began an upload.
+pub fn owner(id: &str) -> String {
+    format!(".upload-{id}.json")
+}
+
+/// The file of an upload's part.
+pub fn part(id: &str, number: i32) -> String {
+    format!(".upload_id-{id}.part-{number}")
+}
+
+/// A file of what is known about an object. `what` is `metadata`, `internal`, or `upload-<id>.metadata` before the
+/// object is there.
+pub fn about(bucket: &str, key: &str, what: &str) -> String {
+    format!(".bucket-{}.object-{}.{what}.json", encoded(bucket), encoded(key))
+}
+
+/// What a file holds of an upload.
+pub enum Piece<'a> {
+    /// `.upload-<id>.json`
+    Owner,
+    /// `.upload_id-<id>.part-<number>`
+    Part,
+    /// `.bucket-<base64>.object-<base64>.upload-<id>.metadata.json`: the bucket and the key, for [`decoded`].
+    Metadata(&'a str, &'a str),
+}
+
+/// The id of the upload that a file belongs to, and what the file holds of it; none if it belongs to no upload.
+pub fn piece(name: &str) -> Option<(&str, Piece<'_>)> {
+    if let Some(rest) = name.strip_prefix(".upload-") {
+        return Some((rest.strip_suffix(".json")?, Piece::Owner));
+    }
+    if let Some(rest) = name.strip_prefix(".upload_id-") {
+        return Some((rest.split_once(".part-")?.0, Piece::Part));
+    }
+    let (bucket, rest) = name.strip_prefix(".bucket-")?.split_once(".object-")?;
+    let (key, rest) = rest.split_once(".upload-")?;
+    Some((rest.strip_suffix(".metadata.json")?, Piece::Metadata(bucket, key)))
+}
+
+/// A bucket or key as it stands in a name.
+pub fn decoded(text: &str) -> Option<String> {
+    String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+fn encoded(text: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(text)
+}
