@@ -1,5 +1,5 @@
-//! Which of the job's sources a request is for. The component fetches one source after the other and does not say which,
-//! but its URLs do.
+//! Which of the job's sources a request is for. The component fetches one source after the other without saying which,
+//! but its URLs say it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -33,8 +33,8 @@ impl Sources {
         }
     }
 
-    /// The source that the job's next request is for. Data that two sources are made of are fetched once, for the first
-    /// of them. `is_upstream` is false for requests to the store.
+    /// The source that the job's next request is for. Data that two sources need are fetched once, for the first of
+    /// them. `is_upstream` is false for requests to the store.
     pub fn next(&self, url: &Uri, is_upstream: bool) -> &'static str {
         let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
         let named = if is_upstream { self.upstream(url, *at) } else { in_key(url) };

@@ -43,7 +43,7 @@ struct CheckLine {
 /// Checks what a run with these arguments needs. Gives exit code 0 if a run will work, else 1; fails on wrong usage.
 pub fn check(arguments: Vec<String>) -> Result<u8> {
     let (CheckLine { mut host }, arguments) = take::<CheckLine>(arguments)?;
-    // Its findings are its progress.
+    // The findings show the progress.
     host.progress = When::Never;
     let (variables, command) = prepare(&host, &arguments, environment())?;
     let Command::Ingest(mut job) = command else {
@@ -90,7 +90,7 @@ async fn credentials(findings: &mut Findings, host: &HostOptions, job: &mut Job)
     true
 }
 
-/// Whether those upstreams that the job fetches from answer.
+/// Whether the upstreams that the job fetches from answer.
 async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) {
     if job.mock_file.is_some() {
         return;
@@ -116,7 +116,7 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
     }
 }
 
-/// The URL; none, and a failure, if it is reached through a proxy that does not answer.
+/// The URL; none, and a failure is noted, if it is reached through a proxy that does not answer.
 async fn reachable<'u>(findings: &mut Findings, what: &str, url: &'u Uri) -> Option<&'u Uri> {
     let proxy = Matcher::from_env().intercept(url);
     let Some(proxy) = proxy.as_ref().map(|proxy| proxy.uri()) else { return Some(url) };
