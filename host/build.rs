@@ -1,4 +1,4 @@
-//! Builds the component for wasm32-wasip2, so that the binary carries it.
+//! Builds the component for wasm32-wasip2, for the binary to carry.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
@@ -45,8 +45,8 @@ fn has_target() -> bool {
     output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
-/// The paths of libraries in panic messages begin with the library's name: they are the same whoever builds,
-/// and shorter. They go with the flags in `.cargo/config.toml`.
+/// Flags that let the paths in panic messages begin with the library's name: shorter, and the same on every machine.
+/// They go with the flags in `.cargo/config.toml`.
 fn short_paths() -> Vec<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).unwrap_or_default();
@@ -54,15 +54,16 @@ fn short_paths() -> Vec<String> {
     registries.map(|registry| format!("--remap-path-prefix={}/=", registry.path().display())).collect()
 }
 
-/// A directory that all profiles of the host share and the outer cargo does not lock:
-/// `OUT_DIR` is `target/<profile>/build/<package>/out`.
+/// A directory that all profiles of the host share, and that the outer cargo does not lock. `OUT_DIR` is
+/// `target/<profile>/build/<package>/out`.
 fn target_dir() -> PathBuf {
     let out = PathBuf::from(variable("OUT_DIR"));
     let target = out.ancestors().nth(4).unwrap_or(&out);
     target.join("embedded")
 }
 
-/// What cargo and clippy tell the host's build (flags, wrappers, the target) is wrong for the component's.
+/// Whether a variable is what cargo or clippy tell the host's build (flags, wrappers, the target): it would be wrong
+/// for the component's.
 fn is_of_the_outer_build(name: &str) -> bool {
     const KEPT: [&str; 5] = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_"];
     const OTHERS: [&str; 6] =

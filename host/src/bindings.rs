@@ -14,7 +14,7 @@ wasmtime::component::bindgen!({
 pub use exports::f1::ingest::job;
 use job::{ErrorKind, Failure, Session, Stored};
 
-/// The exit code and the report that the export answered with: the inverse of what the component does to answer.
+/// The exit code and the job's own report: the inverse of what the component does to its report.
 pub fn report(typed: job::Report) -> (u8, Report) {
     let objects = |objects: Vec<Stored>| objects.into_iter().map(stored).collect();
     let report = Report {

@@ -18,7 +18,7 @@ pub fn take<L: Parser>(arguments: Vec<String>) -> Result<(L, Vec<String>)> {
     })
 }
 
-/// The help of a command that takes the job's options too: theirs, then the host's (`L`).
+/// The help of a command that takes the job's options as well as the host's (`L`).
 pub fn help<L: Parser>() -> String {
     let mut command = L::command();
     let host = command.render_help().to_string();

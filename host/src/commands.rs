@@ -15,7 +15,7 @@ use anyhow::Result;
 use crate::outcome::exit_code;
 use crate::stdio::say;
 
-/// The end of a command: its exit code, or that of the failure, which is said on stderr.
+/// The exit code of a command. If it failed, stderr gets the reason, in one line.
 pub fn ended(outcome: Result<u8>) -> ExitCode {
     ExitCode::from(outcome.unwrap_or_else(|error| {
         say(&format!("{error:#}"));

@@ -13,11 +13,11 @@ use anyhow::anyhow;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 
-/// How many compiled components are kept, the newest ones.
+/// How many compiled components are kept: the newest ones.
 const KEPT: usize = 4;
 
-/// Compiles `wasm`, or takes what an earlier run kept. If it cannot be kept, everything works, only more slowly. Fails if
-/// `wasm` is not a component.
+/// Compiles `wasm`, or takes what an earlier run kept. If it cannot be kept, everything works, only more slowly. Fails
+/// if `wasm` is not a component.
 pub fn component(engine: &Engine, wasm: &[u8]) -> Result<Component> {
     let file = folder().map(|folder| folder.join(name(engine, wasm)));
     if let Some(component) = file.as_deref().and_then(|file| kept(engine, file)) {
@@ -56,10 +56,14 @@ fn kept(engine: &Engine, file: &Path) -> Option<Component> {
     // else there, and puts it there whole or not at all, in a folder that only this user can write to. wasmtime refuses
     // a file of another version or with other settings.
     let component = unsafe { Component::deserialize_file(engine, file) };
-    component.inspect_err(|error| tracing::debug!("{} is compiled again: {error:#}", file.display())).ok()
+    component
+        .inspect_err(|error| {
+            tracing::debug!("not taken from {}, but compiled again: {error:#}", file.display())
+        })
+        .ok()
 }
 
-/// wasmtime's error as anyhow's, which the rest of the host has.
+/// wasmtime's error as one of anyhow's, which the rest of the host uses.
 pub fn plain(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("{error:#}")
 }

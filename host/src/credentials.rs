@@ -49,7 +49,7 @@ pub fn remove(variables: &mut Variables) {
 }
 
 /// The variables of one run: as they are; or with the credentials that `job` lacks; or, if these expire, with the URL
-/// of the endpoint that is given too. Fails if no place has credentials, or one of them fails.
+/// of an endpoint, which is returned too. Fails if no place has credentials, or one of them fails.
 pub async fn complete(
     profile: Option<&str>,
     variables: &Variables,
@@ -95,9 +95,9 @@ impl Endpoint {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let credentials = match first {
             Some(first) => Ok(first),
-            None => credentials(self.place, &self.provider)
-                .await
-                .and_then(|newer| newer.ok_or_else(|| anyhow!("the {} has none any more", self.place))),
+            None => credentials(self.place, &self.provider).await.and_then(|newer| {
+                newer.ok_or_else(|| anyhow!("the {} has no credentials any more", self.place))
+            }),
         };
         let (status, body) = match credentials {
             Ok(credentials) => (StatusCode::OK, answer(&credentials)),
@@ -121,7 +121,7 @@ fn answer(credentials: &Credentials) -> String {
     answer.to_string()
 }
 
-/// The region that the profile names, or the default profile if `profile` is none.
+/// The region that `profile` names, or the default profile if it is none; none if they name no region.
 pub fn region(profile: Option<&str>) -> Option<String> {
     let mut provider = ProfileFileRegionProvider::builder().configure(&ProviderConfig::empty());
     if let Some(name) = profile {

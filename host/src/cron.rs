@@ -1,4 +1,4 @@
-//! Cron's notation of when to run.
+//! When to run, in cron's notation.
 
 use std::str::FromStr;
 use std::time::SystemTime;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, Utc};
 use croner::Cron;
 
-/// When to run, in UTC.
+/// The instants at which to run, in UTC.
 #[derive(Debug, Clone)]
 pub struct Schedule(Cron);
 

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 
-/// How long requests under way may take to end after a signal to stop.
+/// How long requests that are under way may still take after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A runtime for a server.
@@ -33,7 +33,7 @@ pub async fn bind(address: &str) -> Result<TcpListener> {
         .map_err(|error| Error::usage(format!("--listen {address}: {error}")).into())
 }
 
-/// Answers requests until SIGTERM or Ctrl-C, and after it until `stopping` is done or a second signal comes; then gives
+/// Answers requests until SIGTERM or Ctrl-C, and then until `stopping` is done or a second signal comes; then gives
 /// the exit code. If `answer` fails, its error is logged and answered with a 500.
 pub async fn serve<B, F>(
     listener: TcpListener,

@@ -1,12 +1,17 @@
 //! `f1-ingest`: runs the ingest component in a sandbox, from cron, CI or as a small HTTP service.
 //!
-//! Modules need each other in one direction, downwards:
+//! Modules need each other in one direction: a module knows those of the lines below, and those to its right.
 //!
-//! 1. `commands`: a module for each; they do not know each other.
+//! 1. `commands`: a module for each command; no command knows another.
 //! 2. `scheduled`, `service`, `runner`, `observe`: many runs, one run, and who hears of it.
 //! 3. `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
+<<<<<<< HEAD
 //! 4. `store`, `credentials`, `recording`, `progress`, `pool`: what answers or watches a request.
 //! 5. Everything else: single things, such as `options`, `variables` and `files`, that know nothing above.
+=======
+//! 4. `store`, `credentials`, `recording`, `progress`, `source`, `pool`: what answers, sends or watches a request.
+//! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
+>>>>>>> wip-host
 
 mod bindings;
 mod command_line;
@@ -119,7 +124,7 @@ fn main() -> ExitCode {
 /// The host's own log: warnings, or what `RUST_LOG` (a level: error, warn, info, debug, trace) asks for.
 fn log_to_stderr() {
     let asked: Option<LevelFilter> = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
-    // The AWS SDK traces what credential services answer, secrets included, and warns of errors that it returns as well.
+    // The AWS SDK traces what credential services answer, secrets included, and warns of errors that it also returns.
     let level =
         Targets::new().with_default(asked.unwrap_or(LevelFilter::WARN)).with_target("aws_", LevelFilter::OFF);
     // s3s logs each request that it refuses as an error; the client hears of it anyway.

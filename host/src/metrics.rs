@@ -42,7 +42,7 @@ impl Page {
     /// The version of this program.
     pub fn build_info(&mut self) {
         let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-        self.family("build_info", "gauge", "The version that runs.", [(version, 1.0)]);
+        self.family("build_info", "gauge", "The version that is running.", [(version, 1.0)]);
     }
 
     /// What became of the last run.
@@ -75,7 +75,7 @@ impl Page {
             failed,
         );
         let warnings = outcome.report().map_or(0, |report| report.warnings.len());
-        self.gauge("last_run_warnings", "What the last run stored nevertheless lacks.", warnings as f64);
+        self.gauge("last_run_warnings", "What is missing from what the last run stored.", warnings as f64);
     }
 
     /// When the last successful run ended, in unix seconds.

@@ -1,5 +1,5 @@
-//! The job's own HTTP client, outside the sandbox: its requests meet the same allow-list, proxies, store and recordings
-//! as those of a run.
+//! A runtime for the job's code outside the sandbox. Its requests meet the same allow-list, proxies, store and
+//! recordings as those of a run.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,7 +17,7 @@ use crate::random;
 /// How long to wait for a connection or for data: as long as the job does.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// The runtime that the job's code gets when it runs in this process.
+/// This process as the job's runtime.
 pub struct Native {
     outbound: Outbound,
     started: Instant,

@@ -41,12 +41,12 @@ pub struct Observers {
 }
 
 impl Observers {
-    /// Those that the options and the environment name. Fails, as wrong usage, if the folder of a file is missing or
-    /// the monitor's URL is not one.
+    /// The observers that the options and the environment name. Fails, as wrong usage, if the folder of a file is
+    /// missing or the monitor's URL is wrong.
     pub fn new(options: &HostOptions) -> Result<Observers> {
         for (option, file) in [("--summary", &options.summary), ("--metrics-file", &options.metrics_file)] {
             if let Some(file) = file.as_deref().filter(|file| !folder(file).is_dir()) {
-                let why = format!("{option} {}: the folder is not there", file.display());
+                let why = format!("{option} {}: the folder does not exist", file.display());
                 return Err(Error::usage(why).into());
             }
         }
@@ -60,14 +60,14 @@ impl Observers {
         })
     }
 
-    /// Tells them that a run begins; the log has those who could not hear of it.
+    /// Tells them that a run begins. A failure to do so is logged.
     pub async fn begun(&self, log: &Log) {
         if let Some(url) = &self.monitor {
             complain(log, "the monitor", monitor::started(&self.pool, url).await);
         }
     }
 
-    /// Tells them what became of a run; the log has those who could not hear of it.
+    /// Tells them what became of a run. A failure to do so is logged.
     pub async fn ended(&self, outcome: &Outcome, log: &Log) {
         if let Some(file) = &self.summary {
             complain(log, "--summary", write(file, &format!("{:#}\n", outcome.to_json())));
@@ -87,7 +87,7 @@ impl Observers {
     }
 }
 
-/// Does what a command is to do. If it fails, no run will tell the monitor anything, so it hears of the failure here.
+/// Runs a command. If it fails there was no run to tell the monitor of, so the monitor hears of the failure here.
 pub fn watched(arguments: Vec<String>, command: impl FnOnce(Vec<String>) -> Result<u8>) -> Result<u8> {
     command(arguments.clone()).inspect_err(|why| refused(&arguments, why))
 }

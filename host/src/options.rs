@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 use f1_ingest_component::options::size;
 
+/// How the host runs the job. The docs of the fields are the help.
 #[derive(Args, Debug, Clone)]
 pub struct HostOptions {
     /// Store into this folder, an embedded S3: needs no bucket, keys or region
@@ -46,7 +47,7 @@ pub struct HostOptions {
     pub ping_url: Option<String>,
 }
 
-/// When to show progress; `Auto` is on a terminal only.
+/// When to show progress; `Auto`: if stderr is a terminal.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     Auto,

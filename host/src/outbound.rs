@@ -32,14 +32,14 @@ pub struct Outbound {
     /// `host[:port]` of the job's S3, whose answers are never recorded and never come from a recording.
     s3: String,
     store: Option<EmbeddedS3>,
-    /// What answers for [`EMBEDDED`], if the run's credentials expire.
+    /// What answers at [`EMBEDDED`], if the run's credentials expire.
     credentials: Option<Endpoint>,
     replay: Option<Recordings>,
     record: Option<Arc<Recorder>>,
     pool: Pool,
     pub progress: Progress,
     log: Log,
-    /// Hosts that were refused, so that the log has each of them once.
+    /// Hosts that were refused, so that each is logged once.
     refused: Mutex<HashSet<String>>,
 }
 
@@ -72,7 +72,7 @@ impl Outbound {
         })
     }
 
-    /// Sends a request of the job's, or answers it. The errors are those that WASI has for a guest;
+    /// Sends one of the job's requests, or answers it. The errors are those that WASI has for a guest;
     /// [`Error::HttpRequestDenied`] is a refusal.
     pub async fn answer(
         &self,

@@ -38,7 +38,7 @@ impl Pool {
         options: RequestOptions,
     ) -> Result<Response<ResponseBody>, Error> {
         let client = self.client(request.uri().scheme_str() == Some("https"))?;
-        // s3s's body is there to make a body `Sync`, and keeps its length.
+        // s3s's body serves to make a body `Sync`; it keeps the length.
         let request = request.map(|body| reqwest::Body::wrap(s3s::Body::http_body_unsync(body)));
         let request = reqwest::Request::try_from(request).map_err(|_| Error::HttpRequestUriInvalid)?;
         let patience = options.first_byte_timeout.unwrap_or(SILENCE);
@@ -86,12 +86,12 @@ fn builder(trust: ClientConfig) -> ClientBuilder {
         .connect_timeout(CONNECT)
 }
 
-/// A proxy for plain HTTP may itself speak TLS.
+/// Whether plain HTTP goes through a proxy, which may itself speak TLS.
 fn has_proxy() -> bool {
     ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
-/// An error for which WASI has no word of its own.
+/// An error that WASI has no word for.
 pub fn internal(error: impl std::fmt::Display) -> Error {
     Error::InternalError(Some(error.to_string()))
 }

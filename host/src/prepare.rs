@@ -1,4 +1,4 @@
-//! From a command line and the environment to what the job is asked to do.
+//! What the command line and the environment ask the job to do.
 
 use anyhow::Result;
 use f1_ingest_component::error::Error;
@@ -10,10 +10,11 @@ use crate::options::HostOptions;
 use crate::store;
 use crate::variables::Variables;
 
-/// The variables that the job gets to see, and what they and the job's `arguments` ask for.
+/// The variables that the job gets to see, and what they and `arguments`, the job's part of the command line, ask for.
 ///
 /// `variables` is what the environment holds. The host's options change it: `--store` and `--profile` replace
-/// credentials, the profile may name the region, and a replay needs no pace. Fails on wrong usage.
+/// credentials, the profile may name the region, and a replay needs no pause between requests. Fails on wrong
+/// usage.
 pub fn prepare(
     host: &HostOptions,
     arguments: &[String],
@@ -37,7 +38,7 @@ pub fn prepare(
     };
     variables.extend(region.iter().map(|region| ("AWS_REGION".to_owned(), region.clone())));
     if !host.replay.is_empty() {
-        // A recording need not be spared.
+        // There is no upstream to spare.
         variables.entry("F1_REQUESTS_PER_SECOND".to_owned()).or_insert_with(|| "0".to_owned());
     }
     let command = read(arguments, |name| variables.get(name).cloned())?;

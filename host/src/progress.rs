@@ -20,7 +20,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::options::When;
 
-/// The progress of a run.
+/// How the progress of a run is shown.
 #[derive(Clone)]
 pub enum Progress {
     Hidden,
@@ -36,7 +36,7 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// The line of a source, made if it is the first time.
+    /// The line of a source; it appears when it is first asked for.
     fn of(&self, source: &'static str) -> ProgressBar {
         let mut bars = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
@@ -66,7 +66,7 @@ fn style() -> ProgressStyle {
 }
 
 impl Progress {
-    /// What the option asks for on this stderr.
+    /// What `--progress` asks for, given what stderr is.
     pub fn new(when: When) -> Progress {
         match (when, std::io::stderr().is_terminal()) {
             (When::Never, _) | (When::Auto, false) => Progress::Hidden,

@@ -1,6 +1,6 @@
-//! Random numbers of the operating system's.
+//! Random numbers from the operating system.
 
-/// So many random bytes in lower-case hex, two digits each.
+/// This many random bytes in lower-case hex, two digits each.
 pub fn hex_of(bytes: usize) -> String {
     let mut random = vec![0; bytes];
     fill(&mut random);

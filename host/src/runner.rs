@@ -27,7 +27,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Compiles the component that `host` names. Fails if there is none, or if it is not one that a sandbox can run.
+    /// Compiles the component that `host` names. Fails, as wrong usage, if it is not one that a sandbox can run.
     pub fn new(host: HostOptions, observers: Observers) -> Result<Runner> {
         let sandbox = Sandbox::new(&host)?;
         let component = TypedPre::new(sandbox.component.clone())
@@ -38,12 +38,13 @@ impl Runner {
     /// Runs `job`, which these arguments and variables ask for, in a sandbox of its own, and waits until it has
     /// ended. Whatever becomes of the run is in the outcome; this fails only if there is no thread for it.
     pub fn ingest(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Result<Outcome> {
-        // The guest has this thread, what it sends has the other one.
+        // The guest runs on this thread, its requests on the other one.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         Ok(runtime.block_on(self.observed(arguments, variables, job)))
     }
 
-    /// The job itself logs what it fails at; what ends it from outside is logged here.
+    /// A run that the observers hear of. The job itself logs what it fails at; what ends it from outside is logged
+    /// here.
     async fn observed(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Outcome {
         let log = Log { format: job.log_format, run_id: random::hex_of(16) };
         let (started, clock) = (SystemTime::now(), Instant::now());

@@ -39,7 +39,7 @@ impl Sandbox {
     pub fn new(options: &HostOptions) -> Result<Sandbox> {
         let mut config = Config::new();
         config.epoch_interruption(true);
-        // Both are for debuggers, and every start would read them with the code.
+        // Both are for debuggers, and would lengthen what every start reads.
         config.generate_address_map(false);
         config.native_unwind_info(false);
         let engine = Engine::new(&config).map_err(plain)?;
@@ -51,7 +51,7 @@ impl Sandbox {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(plain)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(plain)?;
         let component = linker.instantiate_pre(&component).map_err(|error| {
-            Error::usage(format!("the component wants what the sandbox lacks: {error:#}"))
+            Error::usage(format!("the component needs something that the sandbox lacks: {error:#}"))
         })?;
         let ticks = engine.weak();
         std::thread::spawn(move || {
@@ -122,7 +122,7 @@ fn load(engine: &Engine, file: &Path) -> Result<Component> {
     Ok(compiled::component(engine, &bytes).map_err(|error| usage(anyhow!("{}", error.root_cause())))?)
 }
 
-/// The guest's own output. It gets no input.
+/// Gives the guest this process's stdout and stderr, but no input.
 fn streams(wasi: &mut WasiCtxBuilder, progress: &Progress) {
     /// Bytes that a guest may write before it has to wait.
     const BUDGET: usize = 64 << 10;

@@ -38,7 +38,7 @@ impl LastRun {
         let usage = |why: String| Error::usage(format!("--state {}: {why}", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| usage(error.to_string()))?;
         let last = DateTime::parse_from_rfc3339(text.trim())
-            .map_err(|_| usage("does not hold the instant of a last run; remove it to begin anew".into()))?;
+            .map_err(|_| usage("does not hold the time of a last run; remove it to start afresh".into()))?;
         // A clock that was ahead must not hold the next run back.
         Ok(last.to_utc().min(now()))
     }
@@ -56,7 +56,7 @@ impl LastRun {
 pub async fn keep(schedule: Schedule, note: LastRun, mut last: DateTime<Utc>, service: Arc<Service>) {
     while let Some(due) = schedule.after(last) {
         match due <= now() {
-            true => say(&format!("the run of {} was missed; it is made up for now", text(due))),
+            true => say(&format!("the run of {} was missed; making up for it now", text(due))),
             false => say(&format!("the next run is at {}", text(due))),
         }
         sleep_until(due).await;

@@ -26,12 +26,12 @@ use crate::variables::environment;
 /// How long a caller may take to send its request's body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The job for many callers: one run at a time.
+/// Runs the job for any number of callers, one run at a time.
 pub struct Service {
     runner: Runner,
     /// The job's arguments of every run; those of a request come after them.
     arguments: Vec<String>,
-    /// What callers have to know.
+    /// A secret that callers have to know.
     token: Option<String>,
     /// Held by the run that is under way.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -80,7 +80,7 @@ impl Service {
         self.start(turn, Vec::new()).await.ok()
     }
 
-    /// Answers an HTTP request. Whatever is wrong with it is an answer too.
+    /// Answers an HTTP request; one that is wrong gets an answer that says so. Fails if the run's thread died.
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         let method = head.method.as_str();

@@ -42,7 +42,7 @@ pub fn into_variables(variables: &mut Variables) {
     variables.entry("F1_S3_BUCKET".to_owned()).or_insert_with(|| BUCKET.to_owned());
 }
 
-/// An access key or a secret that nobody else knows.
+/// An access key, or a secret, that nobody else knows.
 pub fn random_key() -> String {
     random::hex_of(20)
 }
@@ -72,7 +72,7 @@ impl EmbeddedS3 {
         let usage = |error: anyhow::Error| Error::usage(format!("{}: {error:#}", folder.display()));
         fs::create_dir_all(folder).map_err(|error| usage(error.into()))?;
         let lock = File::create(folder.join(LOCK)).map_err(|error| usage(error.into()))?;
-        // s3s-fs clears away temporary files when it opens a folder: not while another process writes one.
+        // s3s-fs clears temporary files away when it opens a folder; no other process may be writing one then.
         lock.lock()?;
         let opened = Folder::open(folder).map_err(|error| usage(anyhow!("{error:?}")))?;
         uploads::clear_torn(folder)?;
@@ -93,8 +93,8 @@ impl EmbeddedS3 {
     /// Answers any client's request.
     ///
     /// s3s-fs first looks whether an object is there and writes it later, its metadata last. So requests take turns:
-    /// `If-None-Match: *` holds between two of them. And a note names a new object until it is whole: a PUT or completion
-    /// that failed or was killed half-way leaves no object.
+    /// `If-None-Match: *` holds between two of them. And a note names a new object until it is whole: a PUT or
+    /// completion that failed or was killed half-way leaves no object.
     pub async fn answer(&self, request: Request<s3s::Body>) -> Result<Response<s3s::Body>> {
         let _turn = self.turn.lock().await;
         let lock = File::create(self.folder.join(LOCK))?;

@@ -50,7 +50,7 @@ struct CheckLine {
 /// Checks what a run with these arguments needs. Gives exit code 0 if a run will work, else 1; fails on wrong usage.
 pub fn check(arguments: Vec<String>) -> Result<u8> {
     let (CheckLine { mut host }, arguments) = take::<CheckLine>(arguments)?;
-    // Its findings are its progress.
+    // The findings show the progress.
     host.progress = When::Never;
     let (variables, command) = prepare(&host, &arguments, environment())?;
     let Command::Ingest(mut job) = command else {
@@ -166,7 +166,7 @@ async fn livetiming(client: &Client<Native>, job: &Job, session: Option<&Session
     Ok(session.to_string())
 }
 
-/// The URL; none, and a failure, if it is reached through a proxy that does not answer.
+/// The URL; none, and a failure is noted, if it is reached through a proxy that does not answer.
 async fn reachable<'u>(findings: &mut Findings, what: &str, url: &'u Uri) -> Option<&'u Uri> {
     let proxy = Matcher::from_env().intercept(url);
     let Some(proxy) = proxy.as_ref().map(|proxy| proxy.uri()) else { return Some(url) };

@@ -16,8 +16,8 @@ const WORLD: &str = include_str!("../../../wit/world.wit");
 /// Writes the component to `output`, and prints its world if `wit` is set. Fails if the file cannot be written.
 ///
 /// A `precompiled` one is for wasmtime's own command of the same version, with what WASI 0.3 needs switched off:
-/// `wasmtime run -S http,p3=n -W concurrency-support=n --allow-precompiled`. This host takes no precompiled file: it could
-/// not tell a component from any other machine code.
+/// `wasmtime run -S http,p3=n -W concurrency-support=n --allow-precompiled`. This host takes no precompiled file: it
+/// could not tell a component from any other machine code.
 pub fn component(output: Option<&Path>, precompiled: bool, wit: bool) -> Result<u8> {
     if wit {
         announce(WORLD);

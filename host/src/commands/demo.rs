@@ -26,8 +26,8 @@ const RECORDING: &[(&str, &str)] = &[
 /// The store's folder.
 const FOLDER: &str = "f1-data";
 
-/// Runs the job against the recording and an embedded store, shows what it stored, and gives its exit code. Fails if the
-/// working directory cannot be written to.
+/// Runs the job against the recording and an embedded store, shows what it stored, and gives its exit code. Fails if
+/// the working directory cannot be written to.
 pub fn demo() -> Result<u8> {
     let recording = tempfile::tempdir()?;
     for (name, text) in RECORDING {

@@ -13,8 +13,8 @@ use crate::variables::variable;
 /// The region, if the environment names none.
 const REGION: &str = "us-east-2";
 
-/// Serves `folder` at `address` (`host:port`) until it is told to stop. Keys and region are those that the environment
-/// holds, if it does. Fails if the folder or the address cannot be used.
+/// Serves `folder` at `address` (`host:port`) until it is told to stop. Keys and region are those of the environment, if
+/// it has them. Fails if the folder or the address cannot be used.
 pub fn serve(folder: &Path, address: &str) -> Result<u8> {
     let key = variable("AWS_ACCESS_KEY_ID").unwrap_or_else(random_key);
     let secret = variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(random_key);

@@ -7,12 +7,12 @@ use http::{Request, Uri};
 use crate::outcome::{Outcome, exit_code};
 use crate::pool::Pool;
 
-/// Parses the URL that a monitor gave, and takes slashes off its end. The error says what is wrong with it.
+/// Parses the URL of a monitor, without slashes at its end. The error says what is wrong with it.
 pub fn parse(text: &str) -> std::result::Result<Uri, &'static str> {
     let url: Uri = text.trim_end_matches('/').parse().map_err(|_| "not a URL")?;
     match (url.scheme_str(), url.query()) {
         (Some("http" | "https"), None) => Ok(url),
-        _ => Err("a URL begins with https:// or http://, and this one has no query"),
+        _ => Err("the URL must begin with https:// or http:// and have no query"),
     }
 }
 
@@ -33,7 +33,7 @@ pub async fn refused(pool: &Pool, url: &Uri, why: &Error) -> Result<()> {
 }
 
 async fn ping(pool: &Pool, url: &Uri, suffix: &str, words: String) -> Result<()> {
-    // A `Uri` without a path shows one.
+    // A `Uri` without a path is printed with one.
     let url = url.to_string();
     super::send(pool, Request::post(format!("{}{suffix}", url.trim_end_matches('/'))), words).await
 }

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::Error as HttpError;
 use super::{Entry, INDEX, Index, decoded, read_index};
 use crate::pool::{ResponseBody, internal};
 
-/// Headers that describe the body or say when to ask again. None of them carries a secret.
+/// Headers that describe the body, or say when or where to ask again. None of them carries a secret.
 const HEADERS_THAT_MATTER: &[&str] = &[
     "cache-control",
     "content-encoding",
@@ -135,7 +135,7 @@ impl Body for Recorded {
             Some(Err(_)) => self.take = None,
             None => {}
         }
-        // Whoever reads may stop at the last byte and not ask for the end.
+        // A reader may stop at the last byte without asking for the end.
         let at_the_end = frame.is_none() || self.body.is_end_stream();
         if at_the_end
             && let Some(take) = self.take.take()

@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::{Entry, decoded, read_index};
 use crate::files::is_inside;
 
-/// Headers that the server of a message sets for it; those of a recording do not count.
+/// Headers that belong to a message on the wire: a replayed one has its own.
 const OF_THE_MESSAGE: [&str; 4] = ["content-length", "transfer-encoding", "connection", "keep-alive"];
 
 /// One or more recordings to answer from; the first that has a URL wins.

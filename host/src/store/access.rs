@@ -1,4 +1,4 @@
-//! Who may do what: one pair of keys, and the refusals of AWS that s3s and s3s-fs lack.
+//! Who may use the store: whoever has its one pair of keys, and signs with them as AWS demands.
 
 use std::path::PathBuf;
 

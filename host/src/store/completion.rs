@@ -12,7 +12,7 @@ use s3s::dto::{CompleteMultipartUploadInput, ETag};
 use super::names::{about, owner, part};
 use crate::files::is_inside;
 
-/// The ETags of the parts that came, by the names of their files.
+/// ETags of the parts that came, by the names of their files.
 pub type Seen = HashMap<String, ETag>;
 
 /// A new object, and the files that it is made of.
@@ -23,7 +23,7 @@ pub struct Completion {
     parts: Vec<PathBuf>,
     /// s3s-fs's own file that says who began the upload.
     owner: PathBuf,
-    /// Its file of the metadata that were given then, and the name that this file gets.
+    /// Its file of the metadata that were given then, and the name that it is to have now.
     announced: PathBuf,
     metadata: PathBuf,
     /// Its file of the object's ETag.

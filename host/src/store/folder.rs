@@ -27,7 +27,7 @@ impl Folder {
 }
 
 /// Passes requests on to s3s-fs, without the name of who sent them: s3s-fs lets only the access key that began an
-/// upload go on with it, and here every key that the store has had is the same owner's.
+/// upload go on with it, and here all keys that the store has had belong to the same owner.
 macro_rules! pass_on {
     ($($name:ident: $input:ident -> $output:ident,)*) => {$(
         fn $name<'a, 'b>(

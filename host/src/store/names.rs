@@ -1,5 +1,5 @@
-//! The names that s3s-fs 0.14 gives to its own files in the store's folder: for those who write such files and those
-//! who read them.
+//! The names that s3s-fs 0.14 gives to its own files in the store's folder. Whatever here writes or reads such a file
+//! takes its name from this module.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! The multipart uploads that are open in a store's folder, and the rest of those that nobody can end.
+//! The multipart uploads in a store's folder: those that are open, and what is left of those that nobody can end.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;

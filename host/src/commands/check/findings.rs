@@ -19,7 +19,7 @@ impl Findings {
         self.line("ok", what, text);
     }
 
-    /// `what` keeps no run from working, but this is worth knowing.
+    /// `what` does not keep a run from working, but is worth knowing.
     pub fn note(&self, what: &str, text: impl Display) {
         self.line("note", what, text);
     }
@@ -34,11 +34,11 @@ impl Findings {
         announce(&format!("{mark:<6}  {what:<18}  {text}\n"));
     }
 
-    /// Whether `what` works, as trying it showed.
+    /// How `what` went when it was tried.
     pub fn verdict(&mut self, what: &str, verdict: Result<String>) {
         match verdict {
             Ok(text) => self.fine(what, text),
-            // The set-up is not to blame for "not now".
+            // "Not now" does not mean that the set-up is wrong.
             Err(error) if error.kind.exit_code() == 75 => self.note(what, error),
             Err(error) => self.failed(what, error),
         }

@@ -1,4 +1,4 @@
-//! Whether the store is good for what a run does: a probe object is written, read back, overwritten and deleted.
+//! Whether the store can do what a run needs: a probe object is written, read back, overwritten and deleted.
 
 use chrono::{DateTime, Utc};
 use f1_ingest_component::http::client::Client;
@@ -60,7 +60,7 @@ pub async fn store(findings: &mut Findings, client: &Client<Native>, job: &Job) 
         Ok(response) if response.body == BODY && response.header(TIME).is_none() => {
             findings.note(
                 "read back",
-                "the same bytes, but not metadata with `_` in its name: Ceph before 17 makes it `-`",
+                "the same bytes, but not metadata with `_` in its name: Ceph before 17 turns it into `-`",
             );
         }
         Ok(response) if response.body == BODY => findings.fine("read back", "the same bytes and metadata"),
@@ -78,10 +78,10 @@ pub async fn store(findings: &mut Findings, client: &Client<Native>, job: &Job) 
     let racing = join_all((0..4).map(|_| put(&second))).await;
     let written = racing.iter().filter(|answer| answer.as_ref().is_ok_and(|r| r.status.is_success())).count();
     match (is_taken(&put(&url).await), written) {
-        (true, 1) => findings.fine(what, "honoured, between writers at once too"),
+        (true, 1) => findings.fine(what, "honoured, between concurrent writers too"),
         (true, _) => findings.note(
             what,
-            "honoured, but not between writers at once: each run looks again after it has written",
+            "honoured, but not between concurrent writers: each run looks again after it has written",
         ),
         (false, _) => findings.note(
             what,
@@ -93,7 +93,7 @@ pub async fn store(findings: &mut Findings, client: &Client<Native>, job: &Job) 
         if let Err(error) = ask(Method::DELETE, url).await {
             return findings.note(
                 "delete",
-                format!("{error}; a run needs no such permission, but the probe stays: delete it"),
+                format!("{error}; a run needs no such permission, but the probe is still there: delete it"),
             );
         }
     }
