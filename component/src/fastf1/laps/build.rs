@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::super::argsort::argsort;
 use super::super::feed::Unusable;
 use super::super::lap::{Lap, Speeds};
+use super::super::numpy;
 use super::super::session_status::SessionStatus;
 use super::super::stints::{self, Age, Tyre, Tyres};
 use super::super::text::Text;
@@ -172,12 +172,9 @@ impl Session<'_> {
             }
         }
         for same in by_number {
-            // Laps without an end come last.
-            let (ended, open): (Vec<usize>, Vec<usize>) =
-                same.into_iter().partition(|index| laps.get(*index).is_some_and(|lap| lap.time.is_some()));
             let ends: Vec<Option<Timedelta>> =
-                ended.iter().map(|index| laps.get(*index).and_then(|lap| lap.time)).collect();
-            let order = argsort(&ends).into_iter().filter_map(|at| ended.get(at)).chain(&open);
+                same.iter().map(|index| laps.get(*index).and_then(|lap| lap.time)).collect();
+            let order = numpy::order_of_spans(&ends).into_iter().filter_map(|at| same.get(at));
             for (position, index) in (1..).zip(order) {
                 if let Some(lap) = laps.get_mut(*index) {
                     lap.position = Some(f64::from(position));

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::super::argsort::sort_stable;
 use super::super::feed::Unusable;
 use super::super::lap::{Lap, Speeds};
+use super::super::order::sort_stable;
 use super::super::session_status::{SessionStatus, StatusChange};
 use super::super::time::Timedelta;
 use super::build::Session;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{ResultRow, classified_positions, sort_by_position};
-use crate::fastf1::argsort::{argsort, sort_stable};
 use crate::fastf1::feed::Unusable;
 use crate::fastf1::lap::Lap;
+use crate::fastf1::numpy;
+use crate::fastf1::order::sort_stable;
 use crate::fastf1::session_status::StatusChange;
 use crate::fastf1::text::Text;
 use crate::fastf1::time::Timedelta;
@@ -61,9 +62,9 @@ fn race(rows: &mut [ResultRow], laps: &[Lap]) {
 /// The best lap time of each driver (`_calculate_practice_like_session_results`).
 fn practice(rows: &mut [ResultRow], laps: &[Lap]) -> Result<(), Unusable> {
     let best: Vec<(&str, Timedelta)> = best_times(laps)?.into_iter().collect();
-    let times: Vec<Timedelta> = best.iter().map(|(_, time)| *time).collect();
+    let times: Vec<Option<Timedelta>> = best.iter().map(|(_, time)| Some(*time)).collect();
     let order: Vec<(&str, Timedelta)> =
-        argsort(&times).into_iter().filter_map(|i| best.get(i).copied()).collect();
+        numpy::order_of_spans(&times).into_iter().filter_map(|i| best.get(i).copied()).collect();
     set_positions(rows, &order.iter().map(|(number, _)| *number).collect::<Vec<_>>());
     for row in rows {
         let own = order.iter().find(|(number, _)| row.driver_number.as_str() == Some(number));

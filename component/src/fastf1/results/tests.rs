@@ -39,6 +39,11 @@ fn feed() -> Vec<Driver> {
     read.drivers
 }
 
+/// Drivers of whom the feed says nothing else.
+fn listed<const N: usize>(numbers: [&str; N]) -> Vec<Driver> {
+    numbers.map(|number| Driver { number: number.to_owned(), ..Driver::default() }).into()
+}
+
 fn result(number: &str, position: u32, rest: &str) -> String {
     format!(
         r#"{{"number":"{number}","position":"{position}","positionText":"{position}","points":"1.5","grid":"{position}",
@@ -122,6 +127,44 @@ fn who_is_slower_than_107_percent_in_q1_is_not_classified() {
     assert_eq!(column(&rows, "ClassifiedPosition"), ["1.0", "2.0", "N"]);
     assert_eq!(column(&rows, "Q2"), ["99000", "null", "null"]);
     assert_eq!(column(&rows, "Points"), ["null"; 3]);
+}
+
+/// The qualifying of Monaco 2024: Jolpica has two drivers in position 14, and two in position 15.
+#[test]
+fn of_two_in_the_same_position_numpy_says_who_comes_first() {
+    let positions = [
+        ("16", 1),
+        ("81", 2),
+        ("55", 3),
+        ("4", 4),
+        ("63", 5),
+        ("1", 6),
+        ("44", 7),
+        ("22", 8),
+        ("23", 9),
+        ("10", 10),
+        ("31", 11),
+        ("3", 12),
+        ("18", 13),
+        ("14", 14),
+        ("27", 14),
+        ("2", 15),
+        ("20", 15),
+        ("11", 16),
+        ("77", 17),
+        ("24", 18),
+    ];
+    let results: Vec<String> =
+        positions.iter().map(|(number, position)| result(number, *position, "")).collect();
+    let jolpica = document("QualifyingResults", &results);
+    let rows = joined(
+        &session(Name::Qualifying),
+        &listed(positions.map(|(number, _)| number)),
+        &jolpica,
+        &mut Vec::new(),
+    );
+    let fastf1 = "16 81 55 4 63 1 44 22 23 10 31 3 18 27 14 2 20 11 77 24";
+    assert_eq!(column(&rows, "DriverNumber").join(" "), fastf1);
 }
 
 /// A lap that ends at `end` seconds; its time in seconds, where it has one.
