@@ -9,7 +9,7 @@ use super::plain::{Entry, entries};
 use super::record::Unpacker;
 use super::zero::{Offsets, reference};
 use crate::feed::{Count, Unusable, split_timestamp};
-use crate::lines::Lines;
+use crate::lines::{Lines, text};
 use crate::time::{Timedelta, Timestamp};
 use crate::value::{Json, Value};
 
@@ -71,10 +71,17 @@ impl<F: Feed> Reader<F> {
     }
 
     fn take(&mut self, chunk: &[u8]) {
-        let Reader { lines, unpacker, samples, failed } = self;
-        if failed.is_none() {
-            *failed = lines.push(chunk, |line| samples.read(unpacker, line)).err();
+        if self.failed.is_none() {
+            self.failed = self.read(chunk).err();
         }
+    }
+
+    fn read(&mut self, chunk: &[u8]) -> Result<(), Unusable> {
+        self.lines.push(chunk);
+        while let Some(line) = self.lines.next_line() {
+            self.samples.read(&mut self.unpacker, text(line)?);
+        }
+        Ok(())
     }
 
     /// Fails where FastF1 fails to make tables of the feed: it has no telemetry and no zero date then,
@@ -82,7 +89,7 @@ impl<F: Feed> Reader<F> {
     pub fn finish(self) -> Result<Samples<F>, Unusable> {
         let Reader { lines, samples, failed, .. } = self;
         failed.map_or(Ok(()), Err)?;
-        lines.finish()?;
+        text(lines.rest())?;
         if samples.broken {
             return Err(Unusable::new("a channel holds a value that is no number"));
         }
