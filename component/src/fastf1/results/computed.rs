@@ -14,7 +14,7 @@ use crate::schedule::Sort;
 
 /// The parts of a qualifying as FastF1's `split_qualifying_sessions` finds them.
 #[derive(Debug, Clone, Copy)]
-pub struct Parts<'a> {
+pub struct QualifyingParts<'a> {
     /// When Q1, Q2 and Q3 began according to the timing data; may be empty.
     pub split_times: &'a [Timedelta],
     pub status: &'a [StatusChange],
@@ -23,7 +23,12 @@ pub struct Parts<'a> {
 /// Fills in positions, and what goes with them, unless somebody has one already.
 ///
 /// Fails where FastF1's calculation raises, which it catches: the rows stay as they are then.
-pub fn fill_in(rows: &mut [ResultRow], sort: Sort, laps: &[Lap], parts: Parts) -> Result<(), Unusable> {
+pub fn fill_in(
+    rows: &mut [ResultRow],
+    sort: Sort,
+    laps: &[Lap],
+    parts: QualifyingParts,
+) -> Result<(), Unusable> {
     if rows.iter().any(|row| row.position.is_some()) {
         return Ok(());
     }
@@ -86,7 +91,7 @@ fn best_times<'a>(laps: impl IntoIterator<Item = &'a Lap>) -> Result<BTreeMap<&'
 }
 
 /// Each driver's best accurate lap in Q1, Q2 and Q3 (`_calculate_quali_like_session_results`).
-fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: Parts) -> Result<(), Unusable> {
+fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: QualifyingParts) -> Result<(), Unusable> {
     let accurate: Vec<&Lap> = laps.iter().filter(|lap| lap.is_accurate).collect();
     let best = split(&accurate, parts)?.map(best_times);
     let [q1, q2, q3] = best;
@@ -114,7 +119,7 @@ fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: Parts) -> Result<(), 
 
 /// FastF1's `split_qualifying_sessions`: the laps by the part of the session that they started in, but an
 /// out-lap that crosses the timing line in the pit lane before its part begins belongs to that part.
-fn split<'a>(laps: &[&'a Lap], parts: Parts) -> Result<[Vec<&'a Lap>; 3], Unusable> {
+fn split<'a>(laps: &[&'a Lap], parts: QualifyingParts) -> Result<[Vec<&'a Lap>; 3], Unusable> {
     let mut starts: Vec<Option<Timedelta>> = match parts.split_times {
         [] => starts(parts.status),
         times => times.iter().copied().map(Some).collect(),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use chrono::NaiveDate;
 
-use super::computed::{Parts, fill_in};
+use super::computed::{QualifyingParts, fill_in};
 use super::*;
 use crate::fastf1::feed::Unusable;
 use crate::fastf1::lap::{Lap, Speeds};
@@ -197,7 +197,7 @@ fn lap(number: &str, lap_number: u32, end: i64, seconds: Option<i64>) -> Lap {
     }
 }
 
-const NO_PARTS: Parts = Parts { split_times: &[], status: &[] };
+const NO_PARTS: QualifyingParts = QualifyingParts { split_times: &[], status: &[] };
 
 #[test]
 fn a_race_is_ordered_by_laps_then_by_who_was_first() {
@@ -259,13 +259,13 @@ fn a_qualifying_is_split_where_its_parts_began() {
     ];
     for split_times in [&[][..], &[at(10), at(1000), at(3000)][..]] {
         let mut rows = joined(&session(Name::SprintQualifying), &feed(), &[], &mut Vec::new());
-        fill_in(&mut rows, Sort::Qualifying, &laps, Parts { split_times, status: &status })
+        fill_in(&mut rows, Sort::Qualifying, &laps, QualifyingParts { split_times, status: &status })
             .expect("three parts");
         for (name, values) in expected {
             assert_eq!(column(&rows, name), values, "{name}");
         }
     }
     let mut rows = joined(&session(Name::Qualifying), &feed(), &[], &mut Vec::new());
-    let parts = Parts { split_times: &[at(1), at(2), at(3), at(4)], status: &status };
+    let parts = QualifyingParts { split_times: &[at(1), at(2), at(3), at(4)], status: &status };
     assert!(fill_in(&mut rows, Sort::Qualifying, &laps, parts).is_err(), "a fourth part");
 }
