@@ -3,12 +3,12 @@
 //! [`load`] gets what there is of a session, and nothing else does I/O; [`tables`] and [`telemetry`] make the
 //! documents of it.
 
-pub mod argsort;
 pub mod drivers;
 pub mod ergast;
 pub mod lap;
 pub mod lap_count;
 pub mod laps;
+pub mod order;
 pub mod race_control;
 pub mod results;
 pub mod session_status;
@@ -18,7 +18,7 @@ pub mod text;
 pub mod track_status;
 pub mod weather;
 
-pub use f1_ingest_feeds::{by_driver, feed, lines, python, table, telemetry, time, timing, value};
+pub use f1_ingest_feeds::{by_driver, feed, lines, numpy, python, table, telemetry, time, timing, value};
 use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
 use serde::de::IgnoredAny;

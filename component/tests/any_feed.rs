@@ -1,7 +1,7 @@
 //! Whatever a feed holds, the laps and the weather are tables or missing, with a warning: no crash, no table
 //! that outgrows its feeds.
 
-use f1_ingest_component::fastf1::laps::{self, Driver, Inputs};
+use f1_ingest_component::fastf1::laps::{self, Inputs, Participant};
 use f1_ingest_component::fastf1::table::{Row, write_rows};
 use f1_ingest_component::fastf1::{lap::Lap, weather};
 use proptest::collection::vec;
@@ -122,9 +122,9 @@ fn statuses(statuses: &[&str]) -> impl Strategy<Value = Vec<u8>> + use<> {
     feed(object(vec![("Status", texts(statuses))]))
 }
 
-fn drivers() -> Vec<Driver> {
+fn drivers() -> Vec<Participant> {
     ["44", "1", "2"]
-        .map(|number| Driver {
+        .map(|number| Participant {
             number: number.into(),
             abbreviation: format!("D{number}"),
             team: "Team".into(),

@@ -5,13 +5,8 @@
 //! 1. `commands`: a module for each command; no command knows another.
 //! 2. `scheduled`, `service`, `runner`, `observe`: many runs, one run, and who hears of it.
 //! 3. `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
-<<<<<<< HEAD
-//! 4. `store`, `credentials`, `recording`, `progress`, `pool`: what answers or watches a request.
-//! 5. Everything else: single things, such as `options`, `variables` and `files`, that know nothing above.
-=======
-//! 4. `store`, `credentials`, `recording`, `progress`, `source`, `pool`: what answers, sends or watches a request.
+//! 4. `store`, `credentials`, `recording`, `progress`, `pool`: what answers, sends or watches a request.
 //! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
->>>>>>> wip-host
 
 mod bindings;
 mod command_line;

@@ -1,7 +1,9 @@
 //! The lines of a livetiming `.jsonStream` feed: a byte order mark, then `hh:mm:ss.mmm` and JSON a line.
 
 use std::fmt;
+use std::str::Utf8Error;
 
+use super::lines::line_end;
 use super::time::Timedelta;
 use super::value::{Json, Value};
 
@@ -16,6 +18,12 @@ pub struct Unusable(pub String);
 impl Unusable {
     pub fn new(why: impl Into<String>) -> Unusable {
         Unusable(why.into())
+    }
+}
+
+impl From<Utf8Error> for Unusable {
+    fn from(error: Utf8Error) -> Unusable {
+        Unusable(format!("the feed is not UTF-8: {error}"))
     }
 }
 
@@ -44,21 +52,16 @@ pub struct Count {
     pub undecodable: usize,
 }
 
-/// The lines of a feed without byte order mark and line ends (FastF1's `fetch_page`).
-///
-/// Only CRLF ends a line, and what follows the last one is dropped: a feed is cut there while it is written.
+/// The lines of a feed that is there as a whole, as [`super::lines::Lines`] cuts one that arrives in chunks:
+/// none is copied, and a feed that is not UTF-8 has no line at all.
 pub fn lines(feed: &[u8]) -> Result<impl Iterator<Item = &str>, Unusable> {
     let text = std::str::from_utf8(feed)
         .map_err(|error| Unusable(format!("not UTF-8 at byte {}", error.valid_up_to())))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut rest = text;
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(std::iter::from_fn(move || {
-        let bytes = rest.as_bytes();
-        let is_end = |at: &usize| at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'\r');
-        let end = memchr::memchr_iter(b'\n', bytes).find(is_end)?;
-        let line = rest.get(..end - 1);
-        rest = rest.get(end + 1..)?;
-        line
+        let (line, after) = rest.split_at_checked(line_end(rest.as_bytes(), 0)?)?;
+        rest = after;
+        line.strip_suffix("\r\n")
     }))
 }
 

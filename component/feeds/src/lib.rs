@@ -6,6 +6,7 @@
 pub mod by_driver;
 pub mod feed;
 pub mod lines;
+pub mod numpy;
 pub mod python;
 pub mod table;
 pub mod telemetry;

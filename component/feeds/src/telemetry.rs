@@ -1,25 +1,26 @@
 //! Telemetry: FastF1's `session.car_data` and `session.pos_data` from the `CarData.z` and `Position.z` feeds.
 //!
 //! ```text
-//! chunks of a feed → lines → [record] unpacked → [plain] or any JSON → [feeds] channels → [samples] kept, packed
+//! chunks of a feed → lines → [record] unpacked → [plain] or any JSON → [channels] → [samples] kept, packed
 //!     both feeds → [zero] date → rows lined up ([align]) → JSON, row by row
 //! ```
 
 mod align;
-mod feeds;
+mod channels;
+mod cursor;
 mod packed;
 mod plain;
 mod record;
 mod samples;
 mod zero;
 
-pub use feeds::{Car, Position};
+pub use channels::{Car, Position};
 pub use samples::{Keep, Reader, Samples};
 
 use super::feed::Unusable;
 use super::table::{Row, write_row};
 use super::time::Timestamp;
-use feeds::{Feed, Sample};
+use channels::{Sample, Telemetry};
 
 /// The moment of session time 0, in whole milliseconds (FastF1's `Session.t0_date`). None where neither feed
 /// tells it.
@@ -48,7 +49,7 @@ pub fn document<'a>(
 
 type Piece = Result<Vec<u8>, Unusable>;
 
-fn tables<'a, F: Feed + 'a>(
+fn tables<'a, F: Telemetry + 'a>(
     samples: &'a Samples<F>,
     zero: Option<Timestamp>,
     drivers: &'a [String],

@@ -86,26 +86,26 @@ enum ToLeader {
 
 /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
 pub fn read(feed: &[u8]) -> Result<Timing, Unusable> {
-    let mut drivers: Vec<Track> = Vec::new();
+    let mut drivers: Vec<DriverMessages> = Vec::new();
     let count = by_driver::each(feed, &mut |number, time, line| {
-        let track = match drivers.iter().position(|track| *track.number == *number) {
+        let driver = match drivers.iter().position(|driver| *driver.number == *number) {
             Some(known) => drivers.get_mut(known),
             None => {
-                drivers.push(Track::new(number));
+                drivers.push(DriverMessages::new(number));
                 drivers.last_mut()
             }
         };
-        track.map_or(Ok(()), |track| track.take(time, DriverLine::of(line)))
+        driver.map_or(Ok(()), |driver| driver.take(time, DriverLine::of(line)))
     })?;
     timing(drivers, count)
 }
 
-fn timing(tracks: Vec<Track>, count: Count) -> Result<Timing, Unusable> {
+fn timing(messages: Vec<DriverMessages>, count: Count) -> Result<Timing, Unusable> {
     let mut warnings = Vec::new();
     let mut split_times = [Timedelta::from_seconds(24 * 3600); 3];
     let mut drivers = Vec::new();
-    for track in tracks {
-        let Some(laps) = driver::laps(&track.number, &track.updates, &mut warnings)? else { continue };
+    for DriverMessages { number, updates, gaps, .. } in messages {
+        let Some(laps) = driver::laps(&number, &updates, &mut warnings)? else { continue };
         for (index, split) in laps.split_times.iter().enumerate() {
             let earliest = split_times
                 .get_mut(index)
@@ -113,7 +113,7 @@ fn timing(tracks: Vec<Track>, count: Count) -> Result<Timing, Unusable> {
             let split = split.ok_or_else(|| Unusable::new("a part of the session begins at no time"))?;
             *earliest = split.min(*earliest);
         }
-        drivers.push(DriverTiming { number: track.number, laps: laps.laps, gaps: track.gaps });
+        drivers.push(DriverTiming { number, laps: laps.laps, gaps });
     }
     if let Err(why) = align::align(&mut drivers, &mut warnings) {
         warnings.push(format!("the laps of the drivers are not aligned with each other: {why}"));
@@ -122,16 +122,21 @@ fn timing(tracks: Vec<Track>, count: Count) -> Result<Timing, Unusable> {
 }
 
 /// What the feed said about one driver so far.
-struct Track {
+struct DriverMessages {
     number: Rc<str>,
     updates: Vec<Update>,
     gaps: Vec<Gap>,
     to_leader: ToLeader,
 }
 
-impl Track {
-    fn new(number: &str) -> Track {
-        Track { number: number.into(), updates: Vec::new(), gaps: Vec::new(), to_leader: ToLeader::Unknown }
+impl DriverMessages {
+    fn new(number: &str) -> DriverMessages {
+        DriverMessages {
+            number: number.into(),
+            updates: Vec::new(),
+            gaps: Vec::new(),
+            to_leader: ToLeader::Unknown,
+        }
     }
 
     fn take(&mut self, time: Option<Timedelta>, line: DriverLine) -> Result<(), Unusable> {

@@ -45,7 +45,7 @@ impl<'a> Json<'a> {
         // Eight bytes a value is about what telemetry has, and it is the longest text.
         self.0.reserve(text.len() / 8);
         let mut json = serde_json::Deserializer::from_str(text);
-        Reading(&mut self.0).deserialize(&mut json).ok()?;
+        Appender(&mut self.0).deserialize(&mut json).ok()?;
         json.end().ok()?;
         Some(Value(&self.0))
     }
@@ -231,9 +231,9 @@ fn first_value<'j, 'a>(nodes: &'j [Node<'a>]) -> Option<(Value<'j, 'a>, &'j [Nod
 }
 
 /// Reads any value behind the nodes that are there.
-struct Reading<'n, 'a>(&'n mut Vec<Node<'a>>);
+struct Appender<'n, 'a>(&'n mut Vec<Node<'a>>);
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Reading<'_, 'a> {
+impl<'de: 'a, 'a> DeserializeSeed<'de> for Appender<'_, 'a> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -241,7 +241,7 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for Reading<'_, 'a> {
     }
 }
 
-impl<'a> Reading<'_, 'a> {
+impl<'a> Appender<'_, 'a> {
     fn push(self, node: Node<'a>) {
         self.0.push(node);
     }
@@ -255,7 +255,7 @@ impl<'a> Reading<'_, 'a> {
     }
 }
 
-impl<'de: 'a, 'a> Visitor<'de> for Reading<'_, 'a> {
+impl<'de: 'a, 'a> Visitor<'de> for Appender<'_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -292,7 +292,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Reading<'_, 'a> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let place = self.0.len();
         self.0.push(Node::List(1));
-        while list.next_element_seed(Reading(self.0))?.is_some() {}
+        while list.next_element_seed(Appender(self.0))?.is_some() {}
         self.close(place, Node::List);
         Ok(())
     }
@@ -301,7 +301,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Reading<'_, 'a> {
         self.0.push(Node::Object(1));
         while let Some(Key(key)) = map.next_key()? {
             self.0.push(Node::Text(key));
-            map.next_value_seed(Reading(self.0))?;
+            map.next_value_seed(Appender(self.0))?;
         }
         self.close(place, Node::Object);
         Ok(())
@@ -313,9 +313,9 @@ struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
+        struct KeyText;
 
-        impl<'de> Visitor<'de> for Text {
+        impl<'de> Visitor<'de> for KeyText {
             type Value = Key<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -329,7 +329,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
             }
         }
 
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(KeyText)
     }
 }
 

@@ -11,7 +11,7 @@ use super::drivers::Drivers;
 use super::feed::{Count, Unusable};
 use super::lap::Lap;
 use super::lap_count;
-use super::race_control::Messages;
+use super::race_control::RaceControlMessages;
 use super::session_status::SessionStatus;
 use super::stints::Tyres;
 use super::time::{Timedelta, Timestamp};
@@ -21,7 +21,7 @@ use super::weather::Weather;
 
 /// A driver of the session, as the results table has it once it is joined with Jolpica's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Driver {
+pub struct Participant {
     pub number: String,
     pub abbreviation: String,
     pub team: String,
@@ -37,7 +37,7 @@ pub struct Inputs<'a> {
     /// A race or a sprint: positions count, and the first lap begins with the session.
     pub is_race_like: bool,
     /// FastF1's `session.drivers`, in its order; None where there are no results to take them from.
-    pub drivers: Option<&'a [Driver]>,
+    pub drivers: Option<&'a [Participant]>,
     pub session_status: Option<&'a [u8]>,
     pub track_status: Option<&'a [u8]>,
     pub lap_count: Option<&'a [u8]>,
@@ -52,7 +52,7 @@ pub struct Inputs<'a> {
 
 /// The laps, and what results are computed from.
 #[derive(Debug, Default)]
-pub struct Loaded {
+pub struct LapsData {
     /// None where FastF1 has no laps either; a warning says why.
     pub laps: Option<Vec<Lap>>,
     /// None where the feed is missing or cannot be read.
@@ -66,13 +66,13 @@ pub struct Loaded {
 }
 
 /// Builds the laps table.
-pub fn load(inputs: &Inputs) -> Loaded {
-    let mut loaded = Loaded::default();
+pub fn load(inputs: &Inputs) -> LapsData {
+    let mut loaded = LapsData::default();
     let warnings = &mut loaded.warnings;
     loaded.session_status = read("SessionStatus", inputs.session_status, SessionStatus::read, warnings);
     let total_laps = total_laps(inputs, warnings);
     let track_status = read("TrackStatus", inputs.track_status, TrackStatus::read, warnings);
-    let race_control = read("RaceControlMessages", inputs.race_control, Messages::read, warnings);
+    let race_control = read("RaceControlMessages", inputs.race_control, RaceControlMessages::read, warnings);
     let timing = read("TimingData", inputs.timing_data, timing::read, warnings);
     loaded.split_times = timing.as_ref().map(|timing| timing.split_times);
     let tyres = read("TimingAppData", inputs.timing_app_data, Tyres::read, warnings);
@@ -103,13 +103,13 @@ pub fn load(inputs: &Inputs) -> Loaded {
             return loaded;
         }
     };
-    let session = build::Session {
+    let facts = build::SessionFacts {
         is_race_like: inputs.is_race_like,
         drivers,
         status,
         track_status: track_status.as_ref(),
     };
-    let mut laps = match session.laps(&timing, &tyres, warnings) {
+    let mut laps = match facts.laps(&timing, &tyres, warnings) {
         Ok(laps) => laps,
         Err(why) => {
             warnings.push(format!("no laps: {why}"));
@@ -119,7 +119,7 @@ pub fn load(inputs: &Inputs) -> Loaded {
     if let Some(document) = inputs.first_lap {
         first_lap::add(&mut laps, document, drivers, warnings);
     }
-    if let Err(why) = retired::add(&mut laps, &session, total_laps, warnings) {
+    if let Err(why) = retired::add(&mut laps, &facts, total_laps, warnings) {
         warnings.push(format!("no laps were added for cars that retired on track: {why}"));
     }
     if let Some(t0_date) = inputs.t0_date {
@@ -182,7 +182,7 @@ impl Counted for (Vec<Weather>, Count) {
     }
 }
 
-counted!(Drivers, SessionStatus, TrackStatus, Messages, Timing, Tyres);
+counted!(Drivers, SessionStatus, TrackStatus, RaceControlMessages, Timing, Tyres);
 
 /// The scheduled number of laps of a race; `Ok(None)` for other sessions, an error where it is not known.
 fn total_laps(inputs: &Inputs, warnings: &mut Vec<String>) -> Result<Option<i64>, Unusable> {
@@ -200,11 +200,11 @@ fn total_laps(inputs: &Inputs, warnings: &mut Vec<String>) -> Result<Option<i64>
 }
 
 /// Those who have laps and tyres. FastF1's order is that of a set, so none; this is the feed's.
-fn drivers_of(timing: &Timing, tyres: &Tyres) -> Vec<Driver> {
+fn drivers_of(timing: &Timing, tyres: &Tyres) -> Vec<Participant> {
     let timed = timing.drivers.iter().filter(|driver| !driver.laps.is_empty());
     timed
         .filter(|driver| !tyres.of(&driver.number).is_empty())
-        .map(|driver| Driver {
+        .map(|driver| Participant {
             number: driver.number.to_string(),
             abbreviation: String::new(),
             team: String::new(),

@@ -8,14 +8,14 @@ use super::value::{Conversion, Node, Value};
 
 /// Race control's messages, in the order of the feed; None for one without text.
 #[derive(Debug, Clone, Default)]
-pub struct Messages {
+pub struct RaceControlMessages {
     texts: Vec<Option<String>>,
     pub count: Count,
 }
 
-impl Messages {
+impl RaceControlMessages {
     /// Reads the feed. Fails where FastF1's reader raises.
-    pub fn read(feed: &[u8]) -> Result<Messages, Unusable> {
+    pub fn read(feed: &[u8]) -> Result<RaceControlMessages, Unusable> {
         let mut texts = Vec::new();
         let count = feed::each(feed, &mut |message| {
             let Content::Object(line) = message.content else { return Err(no_messages()) };
@@ -31,7 +31,7 @@ impl Messages {
             }
             Ok(())
         })?;
-        Ok(Messages { texts, count })
+        Ok(RaceControlMessages { texts, count })
     }
 
     /// Marks the laps that were deleted and not reinstated later. Fails, with no lap marked, where a

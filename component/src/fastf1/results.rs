@@ -3,13 +3,13 @@
 
 pub mod computed;
 
-use super::argsort::sort_stable;
 use super::drivers::Driver;
 use super::ergast::Classified;
-use super::python;
+use super::order::{arrange, sort_stable};
 use super::table::{Cell, Column, Row, columns};
 use super::text::Text;
 use super::time::Timedelta;
+use super::{numpy, python};
 use crate::session::{Session, SessionKind, SessionName};
 
 /// A driver's result (FastF1's `SessionResults._COLUMNS`).
@@ -110,12 +110,11 @@ fn nanos(span: Timedelta) -> i64 {
     span.0.saturating_mul(1000)
 }
 
-/// Stable, rows without a position last (pandas' `sort_values`).
+/// FastF1's `sort_values("Position")`: rows without a position come last, and of two in the same position numpy
+/// may put the later one first.
 pub(super) fn sort_by_position(rows: &mut [ResultRow]) {
-    sort_stable(rows, |a, b| {
-        let key = |row: &ResultRow| row.position.unwrap_or(f64::INFINITY);
-        key(a).total_cmp(&key(b))
-    });
+    let positions: Vec<Option<f64>> = rows.iter().map(|row| row.position).collect();
+    arrange(rows, &numpy::order_of_floats(&positions));
 }
 
 /// The row of a driver of whom only the timing data knows.

@@ -106,28 +106,20 @@ impl Tyres {
     }
 }
 
-/// The session that stints are corrected for.
-#[derive(Debug, Clone, Copy)]
-pub struct Session {
-    pub is_race_like: bool,
-    pub start: Option<Timedelta>,
-}
-
-/// One entry a stint where the messages correct each other. `in_laps` are the ends of the driver's laps into
-/// the pits: a stint lies between two of them. Fails where FastF1 raises; true where a stint was renumbered.
+/// One entry a stint, though messages correct each other (FastF1's `__fix_tyre_info`). `in_laps` are the ends of the
+/// driver's laps into the pits: a stint lies between two of them. `race_start` is None for what is no race. Fails
+/// if FastF1 raises; true if a stint was renumbered.
 pub fn corrected(
     tyres: &[Tyre],
     in_laps: &[Timedelta],
-    session: Session,
+    race_start: Option<Timedelta>,
 ) -> Result<(Vec<Tyre>, bool), Unusable> {
     let mut tyres = tyres.to_vec();
     let day = Timedelta::from_seconds(24 * 3600);
     let brackets: Vec<Timedelta> =
         [Timedelta::ZERO].into_iter().chain(in_laps.iter().copied()).chain([day]).collect();
-    if session.is_race_like
-        && !in_laps.is_empty()
-        && session.start.is_some_and(|start| !tyres.iter().any(|tyre| tyre.time.is_some_and(|t| t < start)))
-    {
+    let is_late = |start| !tyres.iter().any(|tyre| tyre.time.is_some_and(|time| time < start));
+    if !in_laps.is_empty() && race_start.is_some_and(is_late) {
         spread_bunched(&mut tyres, &brackets)?;
     }
     let renumbered = renumber(&mut tyres, &brackets);
@@ -229,7 +221,7 @@ mod tests {
         }
     }
 
-    const RACE: Session = Session { is_race_like: true, start: Some(Timedelta::from_seconds(100)) };
+    const RACE: Option<Timedelta> = Some(Timedelta::from_seconds(100));
 
     #[test]
     fn later_messages_correct_a_stint_but_not_its_time() {
@@ -259,12 +251,12 @@ mod tests {
             tyre(300, 1, None, Some(true)),
         ];
         let in_laps = [Timedelta::from_seconds(200)];
-        let times = |session| {
-            let (tyres, _) = corrected(&messages, &in_laps, session).expect("the stints add up");
+        let times = |race_start| {
+            let (tyres, _) = corrected(&messages, &in_laps, race_start).expect("the stints add up");
             tyres.iter().filter_map(|tyre| tyre.time).map(Timedelta::millis).collect::<Vec<_>>()
         };
         assert_eq!(times(RACE), [1, 200_001]);
         // In a practice the first message comes when the first car leaves the pits.
-        assert_eq!(times(Session { is_race_like: false, ..RACE }), [150_000, 300_000]);
+        assert_eq!(times(None), [150_000, 300_000]);
     }
 }

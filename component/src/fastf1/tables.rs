@@ -4,8 +4,8 @@ use super::drivers::{self, Driver, Drivers};
 use super::ergast::{self, Classified};
 use super::feed::Unusable;
 use super::lap::Lap;
-use super::laps::{self, Inputs};
-use super::results::computed::{Parts, fill_in};
+use super::laps::{self, Inputs, Participant};
+use super::results::computed::{QualifyingParts, fill_in};
 use super::results::{self, ResultRow};
 use super::table::write_rows;
 use super::text::Text;
@@ -62,7 +62,7 @@ impl Tables {
             rows.push(results::unnamed(number));
         }
         if let Some(laps) = &loaded.laps {
-            let parts = Parts {
+            let parts = QualifyingParts {
                 split_times: loaded.split_times.as_ref().map_or(&[], |times| times.as_slice()),
                 status: loaded.session_status.as_ref().map_or(&[], |status| &status.changes),
             };
@@ -146,12 +146,12 @@ fn classified(session: &Session, sources: &Sources, warnings: &mut Vec<String>) 
 }
 
 /// FastF1's `session.drivers`: each number once, and what the laps take from its row.
-fn participants(rows: &[ResultRow]) -> Vec<laps::Driver> {
-    let mut participants: Vec<laps::Driver> = Vec::new();
+fn participants(rows: &[ResultRow]) -> Vec<Participant> {
+    let mut participants: Vec<Participant> = Vec::new();
     // The Python name of a missing value is what a text column holds in its place.
     let text = |text: &Text| text.as_str().unwrap_or("nan").to_owned();
     for row in rows {
-        let driver = laps::Driver {
+        let driver = Participant {
             number: text(&row.driver_number),
             abbreviation: text(&row.abbreviation),
             team: text(&row.team_name),

@@ -11,11 +11,9 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use f1_ingest_feeds::lines::{LINE_END, Lines};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-const LINE_END: &[u8] = b"\r\n";
 
 /// How many bytes of a line are its timestamp: `00:00:00.000`.
 const TIMESTAMP: usize = 12;
@@ -27,57 +25,48 @@ const LONGEST: usize = 1 << 20;
 /// Takes a feed in chunks of any size, and gives entries.
 #[derive(Default)]
 pub struct Entries {
-    pending: Vec<u8>,
-    /// Up to where `pending` holds no line end.
-    searched: usize,
-    begun: bool,
-    /// Whether an entry was written.
-    any: bool,
+    lines: Lines,
+    list: List,
 }
 
 impl Entries {
     /// Writes the entries that `chunk` completes.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        self.pending.extend_from_slice(chunk);
-        if self.pending.len() < BYTE_ORDER_MARK.len() && !self.begun {
-            return;
+        let Entries { lines, list } = self;
+        lines.push(chunk);
+        if let Some(has_mark) = lines.has_mark() {
+            list.begin(has_mark, out);
         }
-        self.begin(out);
-        let pending = std::mem::take(&mut self.pending);
-        let mut start = 0;
-        while let Some(end) = memchr::memchr(b'\n', pending.get(self.searched..).unwrap_or_default()) {
-            self.searched += end + 1;
-            let line = pending.get(start..self.searched).unwrap_or_default();
-            if line.ends_with(LINE_END) {
-                self.write(line, out);
-                start = self.searched;
-            }
+        while let Some(line) = lines.next_line() {
+            list.write(line, out);
         }
-        let mut rest = pending.get(start..).unwrap_or_default();
-        while let Some((piece, more)) = rest.split_at_checked(LONGEST) {
-            self.write(piece, out);
-            rest = more;
+        while let Some(piece) = lines.rest().get(..LONGEST) {
+            list.write(piece, out);
+            lines.skip(LONGEST);
         }
-        self.searched = rest.len();
-        self.pending = rest.to_vec();
     }
 
     /// The end of the feed.
     pub fn finish(mut self, out: &mut Vec<u8>) {
-        self.begin(out);
-        let rest = std::mem::take(&mut self.pending);
-        if !rest.is_empty() {
-            self.write(&rest, out);
+        self.list.begin(self.lines.has_mark().unwrap_or(false), out);
+        if !self.lines.rest().is_empty() {
+            self.list.write(self.lines.rest(), out);
         }
     }
+}
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
-        if std::mem::replace(&mut self.begun, true) {
-            return;
-        }
-        match self.pending.strip_prefix(BYTE_ORDER_MARK) {
-            Some(rest) => self.pending = rest.to_vec(),
-            None => self.entry(b"null", b"null", out),
+/// What is written of the list.
+#[derive(Default)]
+struct List {
+    begun: bool,
+    /// Whether an entry was written.
+    any: bool,
+}
+
+impl List {
+    fn begin(&mut self, has_mark: bool, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) && !has_mark {
+            self.entry(b"null", b"null", out);
         }
     }
 
@@ -163,5 +152,46 @@ impl<'de> Visitor<'de> for Sound {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Sound, A::Error> {
         while let Some((Sound, Sound)) = fields.next_entry()? {}
         Ok(Sound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(feed: &[u8], size: usize) -> String {
+        let (mut entries, mut out) = (Entries::default(), Vec::new());
+        feed.chunks(size).for_each(|chunk| entries.push(chunk, &mut out));
+        entries.finish(&mut out);
+        String::from_utf8(out).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn a_feed_makes_the_same_list_however_it_arrives() {
+        let cases: [(&[u8], &str); 6] = [
+            (b"", "[null,null]"),
+            (b"\xef\xbb\xbf", ""),
+            (b"\xef\xbb", r#"[null,null],[null,{"base64":"77s="}]"#),
+            (b"\r\n", r#"[null,null],[null,"\r\n"]"#),
+            (
+                b"\xef\xbb\xbf00:00:01.500{\"a\":1}\r\n00:00:02.000{\"a\":\r\n\xff\r\nx\ny\r\r\n00:",
+                r#"["00:00:01.500",{"a":1}],[null,"00:00:02.000{\"a\":\r\n"],[null,{"base64":"/w0K"}],[null,"x\ny\r\r\n"],[null,"00:"]"#,
+            ),
+            (b"00:00:01.500 {}\r\n", r#"[null,null],[null,"00:00:01.500 {}\r\n"]"#),
+        ];
+        for (feed, expected) in cases {
+            for size in 1..=feed.len().max(1) {
+                assert_eq!(list(feed, size), expected, "in chunks of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_comes_in_pieces() {
+        let feed = ["x".repeat(2 * LONGEST + 1), "\r\n00:00:01.500{}\r\n".into()].concat();
+        let piece = "x".repeat(LONGEST);
+        let expected =
+            format!(r#"[null,null],[null,"{piece}"],[null,"{piece}"],[null,"x\r\n"],["00:00:01.500",{{}}]"#);
+        assert!(list(feed.as_bytes(), LONGEST / 4) == expected);
     }
 }

@@ -1,6 +1,8 @@
 //! How FastF1 lines a driver up on the samples of the most complete one: pandas' outer merge on `Date` and
 //! the sort after it, row for row.
 
+use crate::numpy::quicksort;
+
 /// Where a row of a lined-up table comes from: the index of one of the driver's own samples, or None for one
 /// that the driver lacks.
 pub type Origin = Option<u32>;
@@ -42,55 +44,9 @@ pub fn outer_merge(own: &[i64], reference: &[i64]) -> Option<Vec<(i64, Origin)>>
 
     let dated = rows.partition_point(|(date, _)| *date != NO_DATE);
     if let Some(dated) = rows.get_mut(..dated) {
-        numpy_sort(dated);
+        quicksort(dated);
     }
     Some(rows)
-}
-
-/// numpy's quicksort (`aquicksort_` in `npysort/quicksort.cpp`), which is what pandas sorts dates with. It is
-/// not stable, so which of a date's samples comes first is its doing. Rows come in order, for which its
-/// median of three halves evenly; so its heap sort for lopsided input never runs, and is not here.
-fn numpy_sort(mut rows: &mut [(i64, Origin)]) {
-    const SMALL: usize = 16;
-    while rows.len() > SMALL {
-        let last = rows.len() - 1;
-        let middle = last / 2;
-        for (left, right) in [(0, middle), (middle, last), (0, middle)] {
-            if rows[right].0 < rows[left].0 {
-                rows.swap(left, right);
-            }
-        }
-        let pivot = rows[middle].0;
-        rows.swap(middle, last - 1);
-        let (mut low, mut high) = (0, last - 1);
-        loop {
-            low += 1;
-            while rows[low].0 < pivot {
-                low += 1;
-            }
-            high -= 1;
-            while pivot < rows[high].0 {
-                high -= 1;
-            }
-            if low >= high {
-                break;
-            }
-            rows.swap(low, high);
-        }
-        rows.swap(low, last - 1);
-        let (left, right) = rows.split_at_mut(low);
-        let right = right.get_mut(1..).unwrap_or_default();
-        let (short, long) = if left.len() < right.len() { (left, right) } else { (right, left) };
-        numpy_sort(short);
-        rows = long;
-    }
-    for end in 1..rows.len() {
-        let mut place = end;
-        while place > 0 && rows[place].0 < rows[place - 1].0 {
-            rows.swap(place, place - 1);
-            place -= 1;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Records to the letter as livetiming writes them: keys in its order, no spaces, no escapes. To read them takes a
 //! fraction of what any JSON takes; a record that differs in a single byte is left to that.
 
-use super::feeds::{Channels, Feed, Texts};
+use super::channels::{Channels, Telemetry, Texts};
+use super::cursor::Cursor;
 
 /// What a record says of one car at one moment.
-pub struct Entry<'a> {
+pub struct PlainSample<'a> {
     pub date: &'a str,
     /// The place of the car among the moment's.
     pub at: usize,
@@ -12,69 +13,37 @@ pub struct Entry<'a> {
     pub channels: Channels,
 }
 
-/// All entries of a record. None where it is not plain, or names a car twice in a moment.
-pub fn entries<'a, F: Feed>(record: &'a str, texts: &mut Texts) -> Option<Vec<Entry<'a>>> {
-    let mut entries = Vec::new();
-    let mut plain = Plain(record);
+/// All samples of a record. None if it is not plain, or names a car twice in a moment.
+pub fn samples<'a, F: Telemetry>(record: &'a str, texts: &mut Texts) -> Option<Vec<PlainSample<'a>>> {
+    let mut samples = Vec::new();
+    let mut rest = Cursor(record);
     let mut seen = Vec::new();
-    plain.skip("{\"")?.skip(F::MOMENTS)?.skip("\":[")?;
+    rest.skip("{\"")?.skip(F::MOMENTS)?.skip("\":[")?;
     loop {
-        plain.skip("{\"")?.skip(F::DATE)?.skip("\":\"")?;
-        let date = plain.text()?;
-        plain.skip(",\"")?.skip(F::CARS)?.skip("\":{")?;
+        rest.skip("{\"")?.skip(F::DATE)?.skip("\":\"")?;
+        let date = rest.text()?;
+        rest.skip(",\"")?.skip(F::CARS)?.skip("\":{")?;
         seen.clear();
         loop {
-            let number = plain.skip("\"")?.text()?;
+            let number = rest.skip("\"")?.text()?;
             let key = number.bytes().fold(0_u64, |key, byte| key << 8 | u64::from(byte));
             if number.len() > 8 || seen.contains(&key) {
                 return None;
             }
-            let channels = F::plain_channels(plain.skip(":")?, texts)?;
-            entries.push(Entry { date, at: seen.len(), number, channels });
+            let channels = F::plain_channels(rest.skip(":")?, texts)?;
+            samples.push(PlainSample { date, at: seen.len(), number, channels });
             seen.push(key);
-            if plain.skip(",").is_none() {
+            if rest.skip(",").is_none() {
                 break;
             }
         }
-        plain.skip("}}")?;
-        if plain.skip(",").is_none() {
+        rest.skip("}}")?;
+        if rest.skip(",").is_none() {
             break;
         }
     }
-    plain.skip("]}")?;
-    plain.0.is_empty().then_some(entries)
-}
-
-/// What is left of a record.
-pub struct Plain<'a>(&'a str);
-
-impl<'a> Plain<'a> {
-    pub fn skip(&mut self, text: &str) -> Option<&mut Self> {
-        self.0 = self.0.strip_prefix(text)?;
-        Some(self)
-    }
-
-    /// A text up to its closing quote, which is skipped.
-    pub fn text(&mut self) -> Option<&'a str> {
-        let end = self.0.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\')?;
-        let (text, rest) = self.0.split_at_checked(end)?;
-        self.0 = rest.strip_prefix('"')?;
-        Some(text)
-    }
-
-    /// The whole number that comes after `before`.
-    pub fn number(&mut self, before: &str) -> Option<i64> {
-        let number = self.0.strip_prefix(before)?;
-        let digits = number.strip_prefix('-').unwrap_or(number);
-        let length = digits.bytes().take_while(u8::is_ascii_digit).count();
-        if !(1..=18).contains(&length) || (length > 1 && digits.starts_with('0')) {
-            return None;
-        }
-        let (text, rest) = digits.split_at_checked(length)?;
-        self.0 = rest;
-        let size = text.bytes().fold(0, |size, digit| 10 * size + i64::from(digit - b'0'));
-        Some(if digits.len() < number.len() { -size } else { size })
-    }
+    rest.skip("]}")?;
+    rest.0.is_empty().then_some(samples)
 }
 
 #[cfg(test)]
@@ -82,16 +51,18 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
 
-    use super::super::feeds::{Car, Position};
+    use super::super::channels::{Car, Position};
     use super::super::{Keep, Reader, document};
     use super::*;
 
     const RECORD: &str = r#"{"Entries":[{"Utc":"2024-04-19T07:30:00.1Z","Cars":{"1":{"Channels":{"0":9877,"2":164,"3":4,"4":64,"5":0,"45":8}},"22":{"Channels":{"0":-5,"2":0,"3":0,"4":0,"5":100}}}},{"Utc":"","Cars":{"1":{"Channels":{"0":0,"2":0,"3":0,"4":0,"5":0,"45":0}}}}]}"#;
 
     fn read(record: &str) -> Option<Vec<(String, usize, String, Channels)>> {
-        let entries = entries::<Car>(record, &mut Texts::default())?.into_iter();
-        let owned = |entry: Entry| (entry.date.to_owned(), entry.at, entry.number.to_owned(), entry.channels);
-        Some(entries.map(owned).collect())
+        let samples = samples::<Car>(record, &mut Texts::default())?.into_iter();
+        let owned = |sample: PlainSample| {
+            (sample.date.to_owned(), sample.at, sample.number.to_owned(), sample.channels)
+        };
+        Some(samples.map(owned).collect())
     }
 
     #[test]

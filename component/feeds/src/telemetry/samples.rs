@@ -3,13 +3,13 @@
 use std::marker::PhantomData;
 
 use super::align::{NO_DATE, outer_merge};
-use super::feeds::{Car, Channels, Feed, Flaw, OFF_TRACK, Position, Sample, Texts};
+use super::channels::{Car, Channels, Flaw, OFF_TRACK, Position, Sample, Telemetry, Texts};
 use super::packed::Packed;
-use super::plain::{Entry, entries};
+use super::plain::{PlainSample, samples};
 use super::record::Unpacker;
 use super::zero::{Offsets, reference};
 use crate::feed::{Count, Unusable, split_timestamp};
-use crate::lines::Lines;
+use crate::lines::{Lines, text};
 use crate::time::{Timedelta, Timestamp};
 use crate::value::{Json, Value};
 
@@ -38,25 +38,25 @@ pub struct Samples<F> {
     /// The dates of all moments, in nanoseconds.
     dates: Vec<i64>,
     /// In order of their first appearance.
-    drivers: Vec<Driver>,
+    drivers: Vec<DriverSamples>,
     texts: Texts,
     /// A value was read that no table can be made of.
     broken: bool,
     feed: PhantomData<F>,
 }
 
-pub struct Driver {
+pub struct DriverSamples {
     number: String,
     offsets: Offsets,
     rows: Packed<7>,
 }
 
 /// The index of a moment's date, then the channels.
-type Row = [i64; 7];
+type PackedSample = [i64; 7];
 
 type Table<'a, F> = Box<dyn Iterator<Item = Sample<'a, F>> + 'a>;
 
-impl<F: Feed> Reader<F> {
+impl<F: Telemetry> Reader<F> {
     pub fn new(keep: Keep) -> Self {
         let samples = Samples {
             count: Count::default(),
@@ -71,10 +71,17 @@ impl<F: Feed> Reader<F> {
     }
 
     fn take(&mut self, chunk: &[u8]) {
-        let Reader { lines, unpacker, samples, failed } = self;
-        if failed.is_none() {
-            *failed = lines.push(chunk, |line| samples.read(unpacker, line)).err();
+        if self.failed.is_none() {
+            self.failed = self.read(chunk).err();
         }
+    }
+
+    fn read(&mut self, chunk: &[u8]) -> Result<(), Unusable> {
+        self.lines.push(chunk);
+        while let Some(line) = self.lines.next_line() {
+            self.samples.read(&mut self.unpacker, text(line)?);
+        }
+        Ok(())
     }
 
     /// Fails where FastF1 fails to make tables of the feed: it has no telemetry and no zero date then,
@@ -82,7 +89,7 @@ impl<F: Feed> Reader<F> {
     pub fn finish(self) -> Result<Samples<F>, Unusable> {
         let Reader { lines, samples, failed, .. } = self;
         failed.map_or(Ok(()), Err)?;
-        lines.finish()?;
+        text(lines.rest())?;
         if samples.broken {
             return Err(Unusable::new("a channel holds a value that is no number"));
         }
@@ -112,14 +119,14 @@ macro_rules! concrete {
 
 concrete!(Car, Position);
 
-impl<F: Feed> Samples<F> {
+impl<F: Telemetry> Samples<F> {
     fn read(&mut self, unpacker: &mut Unpacker, line: &str) {
         let (timestamp, record) = split_timestamp(line);
         self.count.messages += 1;
         let time = Timedelta::parse(timestamp);
-        let read = unpacker.unpack(record).and_then(|json| match entries::<F>(json, &mut self.texts) {
-            Some(entries) => {
-                self.plain(time, &entries);
+        let read = unpacker.unpack(record).and_then(|json| match samples::<F>(json, &mut self.texts) {
+            Some(samples) => {
+                self.plain(time, &samples);
                 Some(())
             }
             None => self.record(time, Json::default().read(json)?),
@@ -129,12 +136,12 @@ impl<F: Feed> Samples<F> {
         }
     }
 
-    fn plain(&mut self, time: Option<Timedelta>, entries: &[Entry]) {
-        for moment in entries.chunk_by(|_, next| next.at > 0) {
-            let date = date(moment.first().map(|entry| entry.date));
-            for entry in moment {
-                let driver = self.driver(entry.number, entry.at);
-                self.add(driver, date, time, entry.channels);
+    fn plain(&mut self, time: Option<Timedelta>, samples: &[PlainSample]) {
+        for moment in samples.chunk_by(|_, next| next.at > 0) {
+            let date = date(moment.first().map(|sample| sample.date));
+            for sample in moment {
+                let driver = self.driver(sample.number, sample.at);
+                self.add(driver, date, time, sample.channels);
             }
         }
     }
@@ -172,7 +179,7 @@ impl<F: Feed> Samples<F> {
         let known = self.drivers.iter().position(|driver| driver.number == number);
         known.unwrap_or_else(|| {
             let number = number.to_owned();
-            self.drivers.push(Driver { number, offsets: Offsets::new(), rows: Packed::new() });
+            self.drivers.push(DriverSamples { number, offsets: Offsets::new(), rows: Packed::new() });
             self.drivers.len() - 1
         })
     }
@@ -193,14 +200,14 @@ impl<F: Feed> Samples<F> {
         self.drivers.iter().map(|driver| driver.offsets).collect()
     }
 
-    pub fn find(&self, number: &str) -> Option<&Driver> {
+    pub fn find(&self, number: &str) -> Option<&DriverSamples> {
         self.drivers.iter().find(|driver| driver.number == number)
     }
 
     /// A driver's table, in FastF1's order of rows.
     pub fn table<'a>(
         &'a self,
-        driver: &'a Driver,
+        driver: &'a DriverSamples,
         zero: Option<Timestamp>,
     ) -> Result<Table<'a, F>, Unusable> {
         let complete = reference(&self.offsets()).and_then(|index| self.drivers.get(index));
@@ -210,7 +217,7 @@ impl<F: Feed> Samples<F> {
         }
     }
 
-    fn as_they_came<'a>(&'a self, driver: &'a Driver, zero: Option<Timestamp>) -> Table<'a, F> {
+    fn as_they_came<'a>(&'a self, driver: &'a DriverSamples, zero: Option<Timestamp>) -> Table<'a, F> {
         let any_status = F::STATUS.is_some() && driver.rows.iter().any(|row| self.status(&row).is_some());
         let unknown = if any_status { "None" } else { "" };
         Box::new(driver.rows.iter().map(move |row| self.sample(self.date(&row), zero, Some(&row), unknown)))
@@ -219,11 +226,12 @@ impl<F: Feed> Samples<F> {
     /// The table of a driver who has fewer samples than another one. What he lacks has no channels.
     fn lined_up(
         &self,
-        driver: &Driver,
-        complete: &Driver,
+        driver: &DriverSamples,
+        complete: &DriverSamples,
         zero: Option<Timestamp>,
     ) -> Result<Table<'_, F>, Unusable> {
-        let dates = |driver: &Driver| driver.rows.iter().map(|row| self.date(&row)).collect::<Vec<_>>();
+        let dates =
+            |driver: &DriverSamples| driver.rows.iter().map(|row| self.date(&row)).collect::<Vec<_>>();
         let order = outer_merge(&dates(driver), &dates(complete)).ok_or_else(|| {
             Unusable::new(format!("too many samples of car {} share their date", driver.number))
         })?;
@@ -238,7 +246,7 @@ impl<F: Feed> Samples<F> {
         &'a self,
         date: i64,
         zero: Option<Timestamp>,
-        row: Option<&Row>,
+        row: Option<&PackedSample>,
         unknown: &'a str,
     ) -> Sample<'a, F> {
         let date = (date != NO_DATE).then(|| round(date));
@@ -251,11 +259,11 @@ impl<F: Feed> Samples<F> {
         }
     }
 
-    fn date(&self, [moment, ..]: &Row) -> i64 {
+    fn date(&self, [moment, ..]: &PackedSample) -> i64 {
         usize::try_from(*moment).ok().and_then(|index| self.dates.get(index)).map_or(NO_DATE, |date| *date)
     }
 
-    fn status(&self, [_, channels @ ..]: &Row) -> Option<&str> {
+    fn status(&self, [_, channels @ ..]: &PackedSample) -> Option<&str> {
         self.texts.get(*channels.get(F::STATUS?)?)
     }
 }

@@ -13,13 +13,17 @@ const LATE: Timedelta = Timedelta::from_seconds(5);
 const SLOW: Timedelta = Timedelta::from_seconds(150);
 
 /// The laps of a driver, and when the parts of a session began as far as the driver's messages tell.
-pub struct Laps {
+pub struct DriverLaps {
     pub laps: Vec<TimedLap>,
     pub split_times: Vec<Option<Timedelta>>,
 }
 
 /// The laps that a driver's messages make; None where there is not one.
-pub fn laps(number: &str, updates: &[Update], warnings: &mut Vec<String>) -> Result<Option<Laps>, Unusable> {
+pub fn laps(
+    number: &str,
+    updates: &[Update],
+    warnings: &mut Vec<String>,
+) -> Result<Option<DriverLaps>, Unusable> {
     let (ends, late) = lap_ends(updates);
     if late > 0 {
         warnings.push(format!(
@@ -52,7 +56,7 @@ pub fn laps(number: &str, updates: &[Update], warnings: &mut Vec<String>) -> Res
     sync_with_sectors(&mut laps, &mut doubtful);
     drop_last_without_end(&mut laps);
     if laps.is_empty() {
-        return Ok(Some(Laps { laps, split_times }));
+        return Ok(Some(DriverLaps { laps, split_times }));
     }
     sync_with_following(&mut laps, &mut doubtful);
     sync_with_previous(&mut laps);
@@ -67,7 +71,7 @@ pub fn laps(number: &str, updates: &[Update], warnings: &mut Vec<String>) -> Res
         warnings
             .push(format!("driver {number}: times that contradict each other near the laps {doubtful:?}"));
     }
-    Ok(Some(Laps { laps, split_times }))
+    Ok(Some(DriverLaps { laps, split_times }))
 }
 
 /// Tells the updates that go back in time: from a lap count below one already seen until the count has

@@ -2,13 +2,13 @@
 
 use super::super::lap::Lap;
 use super::super::time::Timedelta;
-use super::Driver;
+use super::Participant;
 
 /// By how many seconds times that should be equal may differ.
 const TOLERANCE: f64 = 0.003;
 
 /// Marks the laps that are accurate: all times are there and add up, no pit stop, green or yellow flags.
-pub fn check(laps: &mut [Lap], drivers: &[Driver], warnings: &mut Vec<String>) {
+pub fn check(laps: &mut [Lap], drivers: &[Participant], warnings: &mut Vec<String>) {
     for driver in drivers {
         let mut previous: Option<&Lap> = None;
         let mut contradictions = 0;

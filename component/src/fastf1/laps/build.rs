@@ -2,22 +2,22 @@
 
 use std::rc::Rc;
 
-use super::super::argsort::argsort;
 use super::super::feed::Unusable;
 use super::super::lap::{Lap, Speeds};
+use super::super::numpy;
 use super::super::session_status::SessionStatus;
 use super::super::stints::{self, Age, Tyre, Tyres};
 use super::super::text::Text;
 use super::super::time::Timedelta;
 use super::super::timing::{Reading, TimedLap, Timing};
 use super::super::track_status::TrackStatus;
-use super::{Driver, accuracy, stacked};
+use super::{Participant, accuracy, stacked};
 
 /// What the laps of a session depend on besides timing and tyres.
 #[derive(Debug, Clone, Copy)]
-pub struct Session<'a> {
+pub struct SessionFacts<'a> {
     pub is_race_like: bool,
-    pub drivers: &'a [Driver],
+    pub drivers: &'a [Participant],
     pub status: &'a SessionStatus,
     pub track_status: Option<&'a TrackStatus>,
 }
@@ -31,7 +31,7 @@ struct TyredLap {
     generated: bool,
 }
 
-impl Session<'_> {
+impl SessionFacts<'_> {
     /// The laps of all drivers, in the order of the drivers. Fails where FastF1's function raises.
     pub fn laps(
         &self,
@@ -47,7 +47,7 @@ impl Session<'_> {
 
         let all_say_new = tyres.all_say_new();
         let mut laps = Vec::new();
-        let mut stacked = stacked::Tyres::default();
+        let mut stacked = stacked::TyreColumns::default();
         for driver in self.drivers {
             let timed = timing.drivers.iter().find(|timed| *timed.number == *driver.number);
             let mut timed = timed.map_or(Vec::new(), |timed| timed.laps.clone());
@@ -86,7 +86,7 @@ impl Session<'_> {
     /// A driver's laps with tyres; None where there are none.
     fn tyred_laps(
         &self,
-        driver: &Driver,
+        driver: &Participant,
         timed: &[TimedLap],
         tyres: &Tyres,
         first_end: Option<Timedelta>,
@@ -98,9 +98,9 @@ impl Session<'_> {
         if tyres.len() != stints::count_of_stints(tyres) {
             let in_laps: Vec<Timedelta> =
                 timed.iter().filter(|lap| lap.pit_in_time.is_some()).filter_map(|lap| lap.time).collect();
-            let session = stints::Session { is_race_like: self.is_race_like, start: self.status.start };
+            let race_start = self.status.start.filter(|_| self.is_race_like);
             let renumbered;
-            (corrected, renumbered) = stints::corrected(tyres, &in_laps, session)?;
+            (corrected, renumbered) = stints::corrected(tyres, &in_laps, race_start)?;
             if renumbered {
                 warnings.push(format!("driver {number}: corrected the count of the tyre stints"));
             }
@@ -172,12 +172,9 @@ impl Session<'_> {
             }
         }
         for same in by_number {
-            // Laps without an end come last.
-            let (ended, open): (Vec<usize>, Vec<usize>) =
-                same.into_iter().partition(|index| laps.get(*index).is_some_and(|lap| lap.time.is_some()));
             let ends: Vec<Option<Timedelta>> =
-                ended.iter().map(|index| laps.get(*index).and_then(|lap| lap.time)).collect();
-            let order = argsort(&ends).into_iter().filter_map(|at| ended.get(at)).chain(&open);
+                same.iter().map(|index| laps.get(*index).and_then(|lap| lap.time)).collect();
+            let order = numpy::order_of_spans(&ends).into_iter().filter_map(|at| same.get(at));
             for (position, index) in (1..).zip(order) {
                 if let Some(lap) = laps.get_mut(*index) {
                     lap.position = Some(f64::from(position));

@@ -4,11 +4,11 @@
 use super::super::ergast;
 use super::super::lap::Lap;
 use super::super::value::{Json, Value};
-use super::Driver;
+use super::Participant;
 use crate::jolpica::races;
 
 /// Sets the first laps' times from Jolpica's `laps/1.json`.
-pub fn add(laps: &mut [Lap], document: &[u8], drivers: &[Driver], warnings: &mut Vec<String>) {
+pub fn add(laps: &mut [Lap], document: &[u8], drivers: &[Participant], warnings: &mut Vec<String>) {
     let mut json = Json::default();
     let Some(races) = json.read_bytes(document).and_then(races) else {
         warnings.push("no times of the first lap: Jolpica's answer holds no races".into());

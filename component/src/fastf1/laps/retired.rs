@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::super::argsort::sort_stable;
 use super::super::feed::Unusable;
 use super::super::lap::{Lap, Speeds};
+use super::super::order::sort_stable;
 use super::super::session_status::{SessionStatus, StatusChange};
 use super::super::time::Timedelta;
-use super::build::Session;
+use super::build::SessionFacts;
 
 /// How long a lap is taken to last where nothing tells. FastF1 looks for the moment at which the car stood
 /// still only where telemetry is loaded before the laps, which it never is.
@@ -17,11 +17,11 @@ const ASSUMED: Timedelta = Timedelta::from_seconds(150);
 /// scheduled distance; fails where that is needed and not known.
 pub fn add(
     laps: &mut Vec<Lap>,
-    session: &Session,
+    facts: &SessionFacts,
     total_laps: Result<Option<i64>, Unusable>,
     warnings: &mut Vec<String>,
 ) -> Result<(), Unusable> {
-    let status = session.status;
+    let status = facts.status;
     let mut added = Vec::new();
     for driver_laps in laps.chunk_by(|a, b| a.driver_number == b.driver_number) {
         if let [only] = driver_laps
@@ -31,7 +31,7 @@ pub fn add(
         }
         let total_laps = total_laps.clone()?;
         let Some(end) = assumed_end(driver_laps, status, total_laps, warnings) else { continue };
-        added.extend(driver_laps.last().map(|last| unfinished(last, end, session)));
+        added.extend(driver_laps.last().map(|last| unfinished(last, end, facts)));
     }
     if !added.is_empty() {
         laps.extend(added);
@@ -86,9 +86,9 @@ fn assumed_end(
 }
 
 /// The lap after `last`. What cannot be known of it is missing.
-fn unfinished(last: &Lap, end: Timedelta, session: &Session) -> Lap {
+fn unfinished(last: &Lap, end: Timedelta, facts: &SessionFacts) -> Lap {
     let span = (last.time, Some(end));
-    let track_status = session.track_status.and_then(|status| status.of_laps(&[span]).0.pop());
+    let track_status = facts.track_status.and_then(|status| status.of_laps(&[span]).0.pop());
     Lap {
         time: Some(end),
         driver: Rc::clone(&last.driver),

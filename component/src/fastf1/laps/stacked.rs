@@ -6,23 +6,23 @@ use super::super::text::Text;
 
 /// A cell of a column of objects: a value, Python's None (`Some(None)`) or pandas' NaN (`None`). They end up
 /// as different texts and truths.
-type Cell<T> = Option<Option<T>>;
+type ObjectCell<T> = Option<Option<T>>;
 
 /// Compound and freshness of the tyres of all laps so far.
 #[derive(Default)]
-pub struct Tyres {
-    compounds: Vec<Cell<String>>,
-    new: Vec<Cell<bool>>,
+pub struct TyreColumns {
+    compounds: Vec<ObjectCell<String>>,
+    new: Vec<ObjectCell<bool>>,
     /// The column is one of truths, not of objects.
     new_is_bool: bool,
 }
 
-impl Tyres {
+impl TyreColumns {
     /// Adds a driver's tyres, None for a lap before they were known. `complete`: no message on tyres, of any
     /// driver, leaves out whether they are new.
     pub fn push(&mut self, tyres: &[Option<&Tyre>], complete: bool) {
         let compounds = tyres.iter().map(|tyre| tyre.map(|tyre| tyre.compound.clone())).collect();
-        let new: Vec<Cell<bool>> = tyres.iter().map(|tyre| tyre.map(|tyre| tyre.new)).collect();
+        let new: Vec<ObjectCell<bool>> = tyres.iter().map(|tyre| tyre.map(|tyre| tyre.new)).collect();
         let new_is_bool =
             complete && new.iter().flatten().all(Option::is_some) && new.iter().all(Option::is_some);
         let is_first = self.new.is_empty();
@@ -45,7 +45,7 @@ impl Tyres {
 
 /// `pandas.concat` of two columns: of one that holds no value at all every cell becomes what the first is,
 /// unless one of the two is a column of truths.
-fn stack<T>(above: &mut Vec<Cell<T>>, mut below: Vec<Cell<T>>, one_is_bool: bool) {
+fn stack<T>(above: &mut Vec<ObjectCell<T>>, mut below: Vec<ObjectCell<T>>, one_is_bool: bool) {
     if !above.is_empty() && !one_is_bool {
         for column in [&mut *above, &mut below] {
             let is_nan = column.first().is_some_and(Option::is_none);

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{ResultRow, classified_positions, sort_by_position};
-use crate::fastf1::argsort::{argsort, sort_stable};
 use crate::fastf1::feed::Unusable;
 use crate::fastf1::lap::Lap;
+use crate::fastf1::numpy;
+use crate::fastf1::order::sort_stable;
 use crate::fastf1::session_status::StatusChange;
 use crate::fastf1::text::Text;
 use crate::fastf1::time::Timedelta;
@@ -13,7 +14,7 @@ use crate::session::SessionKind;
 
 /// The parts of a qualifying as FastF1's `split_qualifying_sessions` finds them.
 #[derive(Debug, Clone, Copy)]
-pub struct Parts<'a> {
+pub struct QualifyingParts<'a> {
     /// When Q1, Q2 and Q3 began according to the timing data; may be empty.
     pub split_times: &'a [Timedelta],
     pub status: &'a [StatusChange],
@@ -24,14 +25,14 @@ pub struct Parts<'a> {
 /// Fails where FastF1's calculation raises, which it catches: the rows stay as they are then.
 pub fn fill_in(
     rows: &mut [ResultRow],
-    sort: SessionKind,
+    kind: SessionKind,
     laps: &[Lap],
-    parts: Parts,
+    parts: QualifyingParts,
 ) -> Result<(), Unusable> {
     if rows.iter().any(|row| row.position.is_some()) {
         return Ok(());
     }
-    match sort {
+    match kind {
         SessionKind::Practice => practice(rows, laps)?,
         SessionKind::Qualifying => qualifying(rows, laps, parts)?,
         SessionKind::Race => race(rows, laps),
@@ -66,9 +67,9 @@ fn race(rows: &mut [ResultRow], laps: &[Lap]) {
 /// The best lap time of each driver (`_calculate_practice_like_session_results`).
 fn practice(rows: &mut [ResultRow], laps: &[Lap]) -> Result<(), Unusable> {
     let best: Vec<(&str, Timedelta)> = best_times(laps)?.into_iter().collect();
-    let times: Vec<Timedelta> = best.iter().map(|(_, time)| *time).collect();
+    let times: Vec<Option<Timedelta>> = best.iter().map(|(_, time)| Some(*time)).collect();
     let order: Vec<(&str, Timedelta)> =
-        argsort(&times).into_iter().filter_map(|i| best.get(i).copied()).collect();
+        numpy::order_of_spans(&times).into_iter().filter_map(|i| best.get(i).copied()).collect();
     set_positions(rows, &order.iter().map(|(number, _)| *number).collect::<Vec<_>>());
     for row in rows {
         let own = order.iter().find(|(number, _)| row.driver_number.as_str() == Some(number));
@@ -90,7 +91,7 @@ fn best_times<'a>(laps: impl IntoIterator<Item = &'a Lap>) -> Result<BTreeMap<&'
 }
 
 /// Each driver's best accurate lap in Q1, Q2 and Q3 (`_calculate_quali_like_session_results`).
-fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: Parts) -> Result<(), Unusable> {
+fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: QualifyingParts) -> Result<(), Unusable> {
     let accurate: Vec<&Lap> = laps.iter().filter(|lap| lap.is_accurate).collect();
     let best = split(&accurate, parts)?.map(best_times);
     let [q1, q2, q3] = best;
@@ -118,7 +119,7 @@ fn qualifying(rows: &mut [ResultRow], laps: &[Lap], parts: Parts) -> Result<(), 
 
 /// FastF1's `split_qualifying_sessions`: the laps by the part of the session that they started in, but an
 /// out-lap that crosses the timing line in the pit lane before its part begins belongs to that part.
-fn split<'a>(laps: &[&'a Lap], parts: Parts) -> Result<[Vec<&'a Lap>; 3], Unusable> {
+fn split<'a>(laps: &[&'a Lap], parts: QualifyingParts) -> Result<[Vec<&'a Lap>; 3], Unusable> {
     let mut starts: Vec<Option<Timedelta>> = match parts.split_times {
         [] => starts(parts.status),
         times => times.iter().copied().map(Some).collect(),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use chrono::NaiveDate;
 
-use super::computed::{Parts, fill_in};
+use super::computed::{QualifyingParts, fill_in};
 use super::*;
 use crate::fastf1::feed::Unusable;
 use crate::fastf1::lap::{Lap, Speeds};
@@ -37,6 +37,11 @@ fn feed() -> Vec<Driver> {
     let read = drivers::read(feed.as_bytes()).expect("the feed is fine");
     assert_eq!(read.delayed, ["99"]);
     read.drivers
+}
+
+/// Drivers of whom the feed says nothing else.
+fn listed<const N: usize>(numbers: [&str; N]) -> Vec<Driver> {
+    numbers.map(|number| Driver { number: number.to_owned(), ..Driver::default() }).into()
 }
 
 fn result(number: &str, position: u32, rest: &str) -> String {
@@ -124,6 +129,44 @@ fn who_is_slower_than_107_percent_in_q1_is_not_classified() {
     assert_eq!(column(&rows, "Points"), ["null"; 3]);
 }
 
+/// The qualifying of Monaco 2024: Jolpica has two drivers in position 14, and two in position 15.
+#[test]
+fn of_two_in_the_same_position_numpy_says_who_comes_first() {
+    let positions = [
+        ("16", 1),
+        ("81", 2),
+        ("55", 3),
+        ("4", 4),
+        ("63", 5),
+        ("1", 6),
+        ("44", 7),
+        ("22", 8),
+        ("23", 9),
+        ("10", 10),
+        ("31", 11),
+        ("3", 12),
+        ("18", 13),
+        ("14", 14),
+        ("27", 14),
+        ("2", 15),
+        ("20", 15),
+        ("11", 16),
+        ("77", 17),
+        ("24", 18),
+    ];
+    let results: Vec<String> =
+        positions.iter().map(|(number, position)| result(number, *position, "")).collect();
+    let jolpica = document("QualifyingResults", &results);
+    let rows = joined(
+        &session(SessionName::Qualifying),
+        &listed(positions.map(|(number, _)| number)),
+        &jolpica,
+        &mut Vec::new(),
+    );
+    let fastf1 = "16 81 55 4 63 1 44 22 23 10 31 3 18 27 14 2 20 11 77 24";
+    assert_eq!(column(&rows, "DriverNumber").join(" "), fastf1);
+}
+
 /// A lap that ends at `end` seconds; its time in seconds, where it has one.
 fn lap(number: &str, lap_number: u32, end: i64, seconds: Option<i64>) -> Lap {
     Lap {
@@ -154,7 +197,7 @@ fn lap(number: &str, lap_number: u32, end: i64, seconds: Option<i64>) -> Lap {
     }
 }
 
-const NO_PARTS: Parts = Parts { split_times: &[], status: &[] };
+const NO_PARTS: QualifyingParts = QualifyingParts { split_times: &[], status: &[] };
 
 #[test]
 fn a_race_is_ordered_by_laps_then_by_who_was_first() {
@@ -216,13 +259,13 @@ fn a_qualifying_is_split_where_its_parts_began() {
     ];
     for split_times in [&[][..], &[at(10), at(1000), at(3000)][..]] {
         let mut rows = joined(&session(SessionName::SprintQualifying), &feed(), &[], &mut Vec::new());
-        fill_in(&mut rows, SessionKind::Qualifying, &laps, Parts { split_times, status: &status })
+        fill_in(&mut rows, SessionKind::Qualifying, &laps, QualifyingParts { split_times, status: &status })
             .expect("three parts");
         for (name, values) in expected {
             assert_eq!(column(&rows, name), values, "{name}");
         }
     }
     let mut rows = joined(&session(SessionName::Qualifying), &feed(), &[], &mut Vec::new());
-    let parts = Parts { split_times: &[at(1), at(2), at(3), at(4)], status: &status };
+    let parts = QualifyingParts { split_times: &[at(1), at(2), at(3), at(4)], status: &status };
     assert!(fill_in(&mut rows, SessionKind::Qualifying, &laps, parts).is_err(), "a fourth part");
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use super::plain::Plain;
+use super::cursor::Cursor;
 use crate::table::{Cell, Column, Row, columns};
 use crate::time::{Timedelta, Timestamp};
 use crate::value::{Node, Value};
@@ -27,7 +27,8 @@ pub enum Flaw {
     Value,
 }
 
-pub trait Feed: Sized {
+/// One of the two feeds.
+pub trait Telemetry: Sized {
     /// The keys of a record's list of moments, of a moment's date, and of its cars.
     const MOMENTS: &'static str;
     const DATE: &'static str;
@@ -36,8 +37,8 @@ pub trait Feed: Sized {
     /// Reads one sample of what a moment holds of one car, an object; texts go to `texts`.
     fn channels(entry: Value, texts: &mut Texts) -> Result<Channels, Flaw>;
 
-    /// As [`Feed::channels`], of a record that is plain so far.
-    fn plain_channels(entry: &mut Plain, texts: &mut Texts) -> Option<Channels>;
+    /// As [`Telemetry::channels`], of a record that is plain so far.
+    fn plain_channels(entry: &mut Cursor, texts: &mut Texts) -> Option<Channels>;
 
     /// The index of the channel that is a text.
     const STATUS: Option<usize>;
@@ -66,7 +67,7 @@ impl Texts {
     }
 }
 
-impl Feed for Car {
+impl Telemetry for Car {
     const MOMENTS: &'static str = "Entries";
     const DATE: &'static str = "Utc";
     const CARS: &'static str = "Cars";
@@ -85,7 +86,7 @@ impl Feed for Car {
         Ok([rpm, speed, gear, throttle, brake, drs])
     }
 
-    fn plain_channels(entry: &mut Plain, _: &mut Texts) -> Option<Channels> {
+    fn plain_channels(entry: &mut Cursor, _: &mut Texts) -> Option<Channels> {
         let channels = [
             entry.number(r#"{"Channels":{"0":"#)?,
             entry.number(r#","2":"#)?,
@@ -98,7 +99,7 @@ impl Feed for Car {
     }
 }
 
-impl Feed for Position {
+impl Telemetry for Position {
     const MOMENTS: &'static str = "Position";
     const DATE: &'static str = "Timestamp";
     const CARS: &'static str = "Entries";
@@ -115,7 +116,7 @@ impl Feed for Position {
         Ok([x, y, z, status.map_or(0, |text| texts.number(text)), 0, 0])
     }
 
-    fn plain_channels(entry: &mut Plain, texts: &mut Texts) -> Option<Channels> {
+    fn plain_channels(entry: &mut Cursor, texts: &mut Texts) -> Option<Channels> {
         let status = entry.skip(r#"{"Status":""#)?.text()?;
         let status = texts.number(track_status(status.into()));
         let [x, y, z] = [entry.number(r#","X":"#)?, entry.number(r#","Y":"#)?, entry.number(r#","Z":"#)?];
@@ -164,7 +165,7 @@ pub struct Sample<'a, F> {
     pub feed: PhantomData<F>,
 }
 
-impl<F: Feed> Sample<'_, F> {
+impl<F: Telemetry> Sample<'_, F> {
     /// FastF1's `Source`; what it gives a sample that the driver lacks is the text of a NaN.
     fn source(&self) -> Cell<'_> {
         if self.channels.is_some() { F::SOURCE } else { "nan" }.into()
