@@ -4,16 +4,13 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html> has the two styles; botocore 1.43
 //! gives the same URLs.
 
-use f1_ingest_component::error::Kind;
-use f1_ingest_component::options::{Command, Job, parse};
+use f1_ingest_component::error::{Kind, Result};
+use f1_ingest_component::options::Job;
 
-fn job(options: &str) -> f1_ingest_component::error::Result<Job> {
-    let arguments: Vec<String> =
-        ["--dry-run"].into_iter().chain(options.split_whitespace()).map(str::to_owned).collect();
-    match parse(&arguments, |_| None)? {
-        Command::Ingest(job) => Ok(*job),
-        other => panic!("{other:?}"),
-    }
+use crate::support::job_with;
+
+fn job(options: &str) -> Result<Job> {
+    job_with(&options.split_whitespace().collect::<Vec<_>>(), &[])
 }
 
 #[test]

@@ -2,17 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use f1_ingest_component::client::Client;
-use f1_ingest_component::error::{Error, Kind};
+use f1_ingest_component::error::{Kind, Result};
 use f1_ingest_component::fastf1;
-use f1_ingest_component::options::{Command, Job, parse};
-use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::options::Job;
+use f1_ingest_component::runtime::Request;
 use f1_ingest_component::schedule::session_asked_for;
 use futures_util::TryStreamExt;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
+
+use crate::support::{Answer, Fake, Time, World, answer, job_with};
 
 const SCHEDULE: &str = "https://schedule.example/";
 const OFFICIAL: &str = "https://official.example/static/";
@@ -25,7 +26,7 @@ const RACE: &str = "2024/2024-03-03_Northern_Grand_Prix/2024-03-03_Race/";
 struct Upstreams {
     answers: BTreeMap<String, (u16, String)>,
     asked: RefCell<Vec<String>>,
-    now: DateTime<Utc>,
+    time: Time,
 }
 
 /// A document that was read to its end.
@@ -41,18 +42,18 @@ impl Upstreams {
         let answer = |(base, path, status, body): &(&str, &str, u16, &str)| {
             (format!("{base}{path}"), (*status, (*body).to_owned()))
         };
-        let now = DateTime::parse_from_rfc3339(now).expect("an instant").to_utc();
-        Upstreams { answers: answers.iter().map(answer).collect(), asked: RefCell::default(), now }
+        let time = Time::from(DateTime::parse_from_rfc3339(now).expect("an instant").to_utc());
+        Upstreams { answers: answers.iter().map(answer).collect(), asked: RefCell::default(), time }
     }
 
-    fn fetch(&self, arguments: &[&str]) -> Result<Fetched, Error> {
+    fn fetch(&self, arguments: &[&str]) -> Result<Fetched> {
         self.fetch_with(arguments, Some("secret"))
     }
 
-    fn fetch_with(&self, arguments: &[&str], token: Option<&str>) -> Result<Fetched, Error> {
+    fn fetch_with(&self, arguments: &[&str], token: Option<&str>) -> Result<Fetched> {
         let job = job(arguments, token);
         pollster::block_on(async {
-            let client = Client::new(self, &job);
+            let client = Client::new(World(self), &job);
             let session = session_asked_for(&client, &job).await?;
             let document = fastf1::load(&client, &job, &session).await?.tables()?;
             let body = document.body.try_concat().await?;
@@ -66,48 +67,29 @@ impl Upstreams {
     }
 }
 
-impl Transport for &Upstreams {
-    async fn send(&self, request: &Request<'_>) -> Result<Response, SendError> {
+impl Fake for Upstreams {
+    fn time(&self) -> &Time {
+        &self.time
+    }
+
+    fn answer(&self, request: &Request<'_>) -> Answer {
         let url = request.url.to_string();
         let token = request.headers.get("authorization").map(|token| token.to_str().expect("text"));
         let mark = if token == Some("Bearer secret") { " +token" } else { "" };
         self.asked.borrow_mut().push(format!("{url}{mark}"));
-        let answer = self.answers.iter().rev().find(|(key, _)| url.starts_with(*key));
-        let (status, body) =
-            answer.map_or((404, "Not Found"), |(_, (status, body))| (*status, body.as_str()));
-        let status = StatusCode::from_u16(status).expect("a status");
-        Ok(Response { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
-    }
-}
-
-impl Clock for &Upstreams {
-    fn now(&self) -> DateTime<Utc> {
-        self.now
-    }
-    fn uptime(&self) -> Duration {
-        Duration::ZERO
-    }
-    async fn sleep(&self, _: Duration) {}
-    fn random(&self) -> u64 {
-        0
+        let found = self.answers.iter().rev().find(|(key, _)| url.starts_with(*key));
+        let (status, body) = found.map_or((404, "Not Found"), |(_, (status, body))| (*status, body.as_str()));
+        answer(status, HeaderMap::new(), &[body.as_bytes()])
     }
 }
 
 fn job(arguments: &[&str], token: Option<&str>) -> Job {
-    let (results, official) = (format!("{JOLPICA}current/last/results.json"), OFFICIAL);
+    let results = format!("{JOLPICA}current/last/results.json");
     let base = ["--bucket", "lake", "--dry-run", "--include-fastf1", "--requests-per-second", "0"];
-    let urls = ["--schedule-url", SCHEDULE, "--livetiming-url", official, "--livetiming-mirror-url", MIRROR];
-    let arguments: Vec<String> = base
-        .iter()
-        .chain(&urls)
-        .chain(&["--jolpica-url", &results])
-        .chain(arguments)
-        .map(|a| a.to_string())
-        .collect();
-    match parse(&arguments, |name| token.filter(|_| name == "F1TV_TOKEN").map(str::to_owned)) {
-        Ok(Command::Ingest(job)) => *job,
-        other => panic!("{other:?}"),
-    }
+    let urls = ["--schedule-url", SCHEDULE, "--livetiming-url", OFFICIAL, "--livetiming-mirror-url", MIRROR];
+    let all = [&base[..], &urls, &["--jolpica-url", &results], arguments].concat();
+    let variables: Vec<_> = token.iter().map(|token| ("F1TV_TOKEN", *token)).collect();
+    job_with(&all, &variables).expect("a job")
 }
 
 const SCHEDULE_2024: &str = r#"{"round_number": {"0": 1}, "country": {"0": "Northland"}, "location": {"0": "North"},

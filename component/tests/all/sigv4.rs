@@ -2,7 +2,6 @@
 //! one PUT to S3 whose signature AWS documents.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{PayloadChecksumKind, SessionTokenMode};
@@ -10,18 +9,26 @@ use chrono::{DateTime, Utc};
 use f1_ingest_component::runtime::Request;
 use f1_ingest_component::s3::sign::{Signer, settings, sign, sign_with};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
+/// Besides what is beyond ASCII.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ');
+
+/// Beside the sources that this test was built of, which the compiler has noted. `cargo metadata` would want every
+/// package of the workspace downloaded.
 fn suite() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", "host-tuple"])
-        .output()
-        .unwrap();
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let package = packages.iter().find(|package| package["name"] == "aws-sigv4").unwrap();
-    Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("aws-signing-test-suite/v4")
+    let test = std::env::current_exe().unwrap();
+    let notes = std::fs::read_dir(test.parent().unwrap()).unwrap().map(|entry| entry.unwrap());
+    let notes = notes.filter(|entry| {
+        let name = entry.file_name();
+        name.to_str().is_some_and(|name| name.starts_with("aws_sigv4-") && name.ends_with(".d"))
+    });
+    let newest = notes.max_by_key(|entry| entry.metadata().unwrap().modified().unwrap());
+    let note = std::fs::read_to_string(newest.expect("aws-sigv4 was compiled").path()).unwrap();
+    let (_, sources) = note.split_once(".d: ").unwrap();
+    let (package, _) = sources.split_once("/src/lib.rs").unwrap();
+    Path::new(&package.replace("\\ ", " ")).join("aws-signing-test-suite/v4")
 }
 
 /// The request of a vector; its path encoded as it has to be in any HTTP request.
@@ -32,13 +39,7 @@ fn request(text: &str) -> Request<'_> {
     let line = lines.next().unwrap();
     let (method, rest) = line.split_once(' ').unwrap();
     let path = rest.strip_suffix(" HTTP/1.1").unwrap();
-    let encoded: String = path
-        .bytes()
-        .map(|byte| match byte {
-            b' ' | 0x80.. => format!("%{byte:02X}"),
-            _ => char::from(byte).to_string(),
-        })
-        .collect();
+    let encoded = utf8_percent_encode(path, ENCODED);
     let mut headers = HeaderMap::new();
     for line in lines {
         let (name, value) = line.split_once(':').unwrap();

@@ -1,19 +1,18 @@
 //! The role of a container, as time passes. The fake is the endpoint that AWS puts next to the job, and an S3.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use f1_ingest_component::client::Client;
 use f1_ingest_component::document::Document;
-use f1_ingest_component::error::{Error, Kind, Result};
-use f1_ingest_component::options::{Command, Job, read};
-use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::error::{Kind, Result};
+use f1_ingest_component::options::Job;
+use f1_ingest_component::runtime::Request;
 use f1_ingest_component::s3::Store;
-use http::{HeaderMap, HeaderValue, StatusCode};
 
-const NOW: i64 = 1_795_521_600;
+use crate::support::{Answer, Fake, NOW, Time, World, answer, headers, job_with};
 
 /// Answers metadata requests in order, and takes every object.
 #[derive(Default)]
@@ -21,21 +20,21 @@ struct Cloud {
     answers: RefCell<VecDeque<(u16, String)>>,
     /// Each request: its line, and what it proves itself with.
     asked: RefCell<Vec<String>>,
-    passed: Cell<Duration>,
+    time: Time,
 }
 
 impl Cloud {
     fn new(answers: &[(u16, String)]) -> Cloud {
         Cloud { answers: RefCell::new(answers.iter().cloned().collect()), ..Cloud::default() }
     }
-
-    fn wait(&self, seconds: u64) {
-        self.passed.set(self.passed.get() + Duration::from_secs(seconds));
-    }
 }
 
-impl Transport for &Cloud {
-    async fn send(&self, request: &Request<'_>) -> std::result::Result<Response, SendError> {
+impl Fake for Cloud {
+    fn time(&self) -> &Time {
+        &self.time
+    }
+
+    fn answer(&self, request: &Request<'_>) -> Answer {
         let proof = request.headers.get("authorization").and_then(|proof| proof.to_str().ok());
         let proof = proof.unwrap_or_default().split('/').next().unwrap_or_default();
         self.asked.borrow_mut().push(format!("{} {} {proof}", request.method, request.url));
@@ -44,25 +43,7 @@ impl Transport for &Cloud {
             true => (200, String::new()),
             false => self.answers.borrow_mut().pop_front().expect("the cloud has an answer left"),
         };
-        let status = StatusCode::from_u16(status).unwrap();
-        let headers = HeaderMap::from_iter([(http::header::ETAG, HeaderValue::from_static("\"e\""))]);
-        Ok(Response { status, headers, body: body.into_bytes() })
-    }
-}
-
-impl Clock for &Cloud {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(NOW, 0).unwrap() + self.passed.get()
-    }
-
-    fn uptime(&self) -> Duration {
-        self.passed.get()
-    }
-
-    async fn sleep(&self, _: Duration) {}
-
-    fn random(&self) -> u64 {
-        0
+        answer(status, headers(&[("etag", "\"e\"")]), &[body.as_bytes()])
     }
 }
 
@@ -76,23 +57,16 @@ fn keys(id: &str, seconds: i64) -> (u16, String) {
 }
 
 fn job(variables: &[(&str, &str)]) -> Result<Job> {
-    let variable = |name: &str| {
-        let found = variables.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| value.to_string()).or((name == "F1_S3_BUCKET").then(|| "lake".to_owned()))
-    };
-    match read(&[], variable)? {
-        Command::Ingest(job) => Ok(*job),
-        other => panic!("{other:?}"),
-    }
+    job_with(&["--bucket", "lake"], variables)
 }
 
 /// The keys at each of these moments, in seconds from the start, or why there are none.
-fn at(cloud: &Cloud, job: &Job, moments: &[u64]) -> Vec<std::result::Result<String, Error>> {
-    let client = Client::new(cloud, job);
+fn at(cloud: &Cloud, job: &Job, moments: &[u64]) -> Vec<Result<String>> {
+    let client = Client::new(World(cloud), job);
     let store = Store::new(&client, &job.bucket);
     let mut found = Vec::new();
     for moment in moments {
-        cloud.passed.set(Duration::from_secs(*moment));
+        cloud.time.set(Duration::from_secs(*moment));
         let credentials = pollster::block_on(store.credentials());
         found.push(credentials.map(|credentials| credentials.unwrap().access_key_id().to_owned()));
     }
@@ -117,11 +91,11 @@ fn keys_are_asked_for_again_five_minutes_before_they_expire() {
 fn every_request_is_signed_with_the_keys_of_its_moment() {
     let cloud = Cloud::new(&[keys("first", 3600), keys("second", 7200)]);
     let job = job(&CONTAINER).unwrap();
-    let client = Client::new(&cloud, &job);
+    let client = Client::new(World(&cloud), &job);
     let store = Store::new(&client, &job.bucket);
     for _ in 0..2 {
         pollster::block_on(store.put("mock", Document::whole(b"{}".to_vec()))).unwrap();
-        cloud.wait(3500);
+        cloud.time.pass(Duration::from_secs(3500));
     }
     let asked = cloud.asked.borrow();
     let signed: Vec<_> = asked.iter().filter_map(|asked| asked.split("Credential=").nth(1)).collect();

@@ -1,0 +1,86 @@
+//! What no server on loopback can be: hosts with https, redirects between them, and hours that pass.
+
+use f1_ingest_component::client::Client;
+use f1_ingest_component::error::{Kind, Result};
+use f1_ingest_component::options::Job;
+use f1_ingest_component::runtime::Response;
+use http::Uri;
+
+use crate::support::{self, Answer, NOW, Script, World, closed, headers};
+
+const URL: &str = "https://results.example/f1";
+
+fn answer(status: u16, pairs: &[(&'static str, &'static str)]) -> Answer {
+    support::answer(status, headers(pairs), &[b"body"])
+}
+
+fn job(arguments: &[&str]) -> Job {
+    support::job(&[&["--bucket", "lake", "--dry-run", "--jolpica-url", URL], arguments].concat())
+}
+
+fn get(script: &Script, job: &Job) -> Result<Response> {
+    pollster::block_on(Client::new(World(script), job).get(&Uri::from_static(URL), Some("token")))
+}
+
+#[test]
+fn a_redirect_within_the_host_keeps_the_token() {
+    let script = Script::of([answer(301, &[("location", "/new")]), answer(200, &[])]);
+    assert_eq!(get(&script, &job(&[])).unwrap().body, b"body");
+    let asked = script.asked.borrow();
+    let asked: Vec<_> =
+        asked.iter().map(|(url, headers)| (url.as_str(), headers["authorization"].as_bytes())).collect();
+    assert_eq!(asked, [URL, "https://results.example/new"].map(|url| (url, &b"Bearer token"[..])));
+}
+
+#[test]
+fn a_host_that_the_job_may_not_reach_is_not_followed_to() {
+    for location in ["https://elsewhere.example/f1", "//elsewhere.example/f1", "http://results.example/f1"] {
+        let script = Script::of([answer(302, &[("location", location)])]);
+        let error = get(&script, &job(&[])).unwrap_err();
+        assert_eq!(error.kind, Kind::Denied, "{error}");
+        assert_eq!(script.asked.borrow().len(), 1);
+    }
+}
+
+#[test]
+fn redirects_in_a_circle_end() {
+    let script = Script::of((0..6).map(|_| answer(302, &[("location", "/f1")])));
+    let error = get(&script, &job(&["--requests-per-second", "0"])).unwrap_err();
+    assert!(error.message.contains("redirects more than 5 times"), "{error}");
+}
+
+#[test]
+fn retry_after_is_waited_for_up_to_five_minutes() {
+    let script = Script::of([answer(429, &[("retry-after", "300")]), answer(200, &[])]);
+    get(&script, &job(&[])).unwrap();
+    assert_eq!(script.time.passed().as_secs(), 300);
+
+    let script = Script::of([answer(429, &[("retry-after", "301")])]);
+    let error = get(&script, &job(&[])).unwrap_err();
+    assert_eq!(error.kind, Kind::RateLimited(Some(NOW as u64 + 301)));
+}
+
+#[test]
+fn four_retries_wait_0_2_4_and_8_seconds() {
+    let script = Script::of((0..5).map(|_| Err(closed())));
+    let error = get(&script, &job(&[])).unwrap_err();
+    assert_eq!(error.kind, Kind::Network);
+    assert!(error.message.contains(URL), "{error}");
+    assert_eq!((script.asked.borrow().len(), script.time.passed().as_secs()), (5, 14));
+}
+
+#[test]
+fn a_second_has_four_requests_and_an_hour_two_hundred() {
+    let script = Script::of((0..200).map(|_| answer(200, &[])));
+    let job = job(&[]);
+    let client = Client::new(World(&script), &job);
+    let error = pollster::block_on(async {
+        for _ in 0..200 {
+            client.get(&Uri::from_static(URL), None).await.unwrap();
+        }
+        client.get(&Uri::from_static(URL), None).await.unwrap_err()
+    });
+    assert_eq!(script.time.passed().as_secs(), 49, "200 requests take 49 pauses");
+    assert!(matches!(error.kind, Kind::RateLimited(Some(_))), "{error}");
+    assert_eq!(script.asked.borrow().len(), 200);
+}

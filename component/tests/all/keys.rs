@@ -1,0 +1,178 @@
+//! Which key a document gets if answers are lost, late or doubled, and if other runs write too.
+
+use std::time::Duration;
+
+use f1_ingest_component::client::Client;
+use f1_ingest_component::s3::Store;
+
+use crate::support::World;
+use crate::support::s3::{Fault, KEY, S3, assert_nothing_left, document, job, only_object, put};
+
+#[test]
+fn an_answer_that_got_lost_is_looked_for() {
+    let s3 = S3::default().fails("json?uploadId", Fault::Lost);
+    let stored = put(&s3, document("abcdefghij")).unwrap();
+    assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, "abcdefghij"));
+    let asked = s3.asked.borrow();
+    let last: Vec<&str> = asked[asked.len() - 4..].iter().map(String::as_str).collect();
+    assert_eq!(last, ["POST KEY?uploadId=ours-1", "POST KEY?uploadId=ours-1", "HEAD KEY", "HEAD KEY"]);
+}
+
+#[test]
+fn a_request_that_arrives_twice_makes_one_object() {
+    for (request, text) in [("PUT raw", "abc"), ("json?uploadId", "abcdefghij")] {
+        let s3 = S3::default().fails(request, Fault::Twice);
+        let stored = put(&s3, document(text)).unwrap();
+        assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, text));
+        assert!(s3.time.passed() <= Duration::from_secs(1), "for other runs, not to try again");
+    }
+}
+
+#[test]
+fn what_may_come_yet_is_waited_for_at_its_key() {
+    for (request, text) in [("PUT raw", "abc"), ("json?uploadId", "abcdefghij")] {
+        for comes_before in [true, false] {
+            let late = |s3: S3, _| s3.fails(request, Fault::Late);
+            let s3 = (0..5).fold(S3::default(), late);
+            let job = job(&[]);
+            let client = Client::new(World(&s3), &job);
+            let store = Store::new(&client, &job.bucket);
+            pollster::block_on(store.put("mock", document(text))).unwrap_err();
+            assert_eq!(pollster::block_on(store.stored_earlier("mock")), Ok(None));
+            if comes_before {
+                s3.late_ones_arrive();
+            }
+            let stored = pollster::block_on(store.put("mock", document(text))).unwrap();
+            s3.late_ones_arrive();
+            assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, text));
+        }
+    }
+}
+
+#[test]
+fn a_key_that_was_found_taken_and_nobody_could_look_at_is_looked_at_again() {
+    for answer in [(503, ""), (200, "")] {
+        let s3 = S3::default().fails("HEAD raw", Fault::Answer(404, "")).fails("PUT raw", Fault::Twice);
+        let s3 = (0..5).fold(s3, |s3, _| s3.fails("HEAD raw", Fault::Answer(answer.0, answer.1)));
+        let job = job(&[]);
+        let client = Client::new(World(&s3), &job);
+        let store = Store::new(&client, &job.bucket);
+        pollster::block_on(store.put("mock", document("abc"))).unwrap_err();
+        let stored = pollster::block_on(store.stored_earlier("mock")).unwrap().unwrap();
+        assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, "abc"));
+    }
+}
+
+#[test]
+fn a_taken_key_that_may_not_be_looked_at_gives_way_to_the_next() {
+    let s3 = S3::default().fails("PUT raw", Fault::Answer(412, ""));
+    let forbidden = || ("HEAD raw", Fault::Answer(403, ""));
+    s3.faults.borrow_mut().extend([forbidden(), forbidden()]);
+    assert_eq!(put(&s3, document("abc")).unwrap().key, KEY.replace("1600", "1601"));
+}
+
+#[test]
+fn a_key_that_is_lost_at_the_end_is_for_the_next_attempt() {
+    for (status, body) in [(412, ""), (409, "<Error><Code>ConditionalRequestConflict</Code></Error>")] {
+        let s3 = S3::default().fails("json?uploadId", Fault::Answer(status, body));
+        let error = put(&s3, document("abcdefghij")).unwrap_err();
+        assert!(error.kind.is_transient(), "{error}");
+        assert_nothing_left(&s3);
+        assert_eq!(s3.asked.borrow().iter().filter(|line| line.starts_with("POST KEY?uploadId")).count(), 1);
+    }
+}
+
+#[test]
+fn parts_that_another_run_overtook_are_for_the_next_attempt() {
+    // Seen before the completion, and after it.
+    for (request, completed) in [("partNumber=3", 0), ("json?uploadId", 1)] {
+        let s3 = S3 { overwrites: true, ..S3::default() }.fails(request, Fault::Overtaken);
+        let error = put(&s3, document("abcdefghij")).unwrap_err();
+        assert!(error.kind.is_transient() && error.message.contains("another run"), "{error}");
+        assert_eq!(only_object(&s3), "another's");
+        let asked = s3.asked.borrow();
+        assert_eq!(asked.iter().filter(|line| line.starts_with("POST KEY?uploadId")).count(), completed);
+    }
+}
+
+#[test]
+fn a_store_that_overwrites_is_known_after_one_object_and_its_keys_are_looked_at() {
+    // Another run writes after this one has looked, and is overwritten; or after this one has written.
+    for (overtaken, yields) in [("HEAD", 0), ("PUT", 1)] {
+        let s3 = S3 { overwrites: true, ..S3::default() };
+        let job = job(&[]);
+        let client = Client::new(World(&s3), &job);
+        let store = Store::new(&client, &job.bucket);
+        let put = |text| {
+            let document = document(text);
+            let warnings = document.warnings.clone();
+            let stored = pollster::block_on(store.put("mock", document)).unwrap();
+            (stored.key, warnings.take())
+        };
+        let (key, warnings) = put("abc");
+        assert_eq!(key, KEY);
+        assert!(warnings[0].contains("ignores If-None-Match"), "{warnings:?}");
+        s3.objects.borrow_mut().clear();
+        s3.faults.borrow_mut().push((overtaken, Fault::Overtaken));
+        let (key, warnings) = put("def");
+        // The first one has waited for a second.
+        assert_eq!(key, KEY.replace("1600", &format!("160{}", 1 + yields)));
+        assert_eq!(s3.objects.borrow()[&key].1, b"def");
+        assert_eq!(warnings.len(), yields, "{warnings:?}");
+        assert!(s3.time.passed() >= Duration::from_secs(2), "it is waited for other runs");
+    }
+}
+
+#[test]
+fn a_key_that_is_taken_is_seen_before_anything_is_sent() {
+    let s3 = S3::default();
+    put(&s3, document("abc")).unwrap();
+    let stored = put(&s3, document("abcdefghij")).unwrap();
+    assert_eq!(stored.key, KEY.replace("1600", "1601"));
+    assert_eq!(s3.objects.borrow()[KEY].1, b"abc");
+}
+
+#[test]
+fn only_a_store_that_looks_in_time_is_taken_at_its_word_at_once() {
+    for is_swift in [false, true] {
+        let s3 = S3 { is_swift, ..S3::default() };
+        put(&s3, document("abc")).unwrap();
+        assert_eq!(s3.time.passed() > Duration::ZERO, is_swift);
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_ended_and_nothing_else() {
+    let s3 = S3::default();
+    s3.open("killed", "raw/2026-11-23/mock/1795435200.json", "2026-11-23T12:00:00.000Z");
+    s3.open("other-source", "raw/2026-11-23/telemetry/1795435200.json", "2026-11-23T12:00:00.000Z");
+    s3.open("other-source-long-ago", "raw/2026-11-01/telemetry/1793534400.json", "2026-11-01T12:00:00.000Z");
+    s3.open("somebodys", "raw/upload.bin", "2020-01-01T00:00:00.000Z");
+    put(&s3, document("abcdefghij")).unwrap();
+    let uploads = s3.uploads.borrow();
+    assert_eq!(uploads.keys().collect::<Vec<_>>(), ["other-source", "somebodys"]);
+    assert!(s3.objects.borrow().contains_key(KEY));
+}
+
+#[test]
+fn a_run_takes_over_once_and_then_yields() {
+    let s3 = S3::default();
+    let job = job(&[]);
+    let client = Client::new(World(&s3), &job);
+    let store = Store::new(&client, &job.bucket);
+    pollster::block_on(store.put("mock", document("abcdefghij"))).unwrap();
+    s3.objects.borrow_mut().clear();
+    s3.open("another-runs", KEY, "2026-11-24T12:00:00.000Z");
+    let stored = pollster::block_on(store.put("mock", document("abcdefghij"))).unwrap();
+    assert_eq!(stored.key, KEY.replace("1600", "1601"));
+    assert_eq!(s3.uploads.borrow().keys().collect::<Vec<_>>(), ["another-runs"]);
+}
+
+#[test]
+fn an_upload_that_another_run_took_over_is_for_the_next_attempt() {
+    let gone = "<Error><Code>NoSuchUpload</Code></Error>";
+    let s3 = S3::default().fails("partNumber=2", Fault::Answer(404, gone));
+    let error = put(&s3, document("abcdefghij")).unwrap_err();
+    assert!(error.kind.is_transient(), "{error}");
+    assert_nothing_left(&s3);
+}
