@@ -8,7 +8,17 @@ const PROFILE: &str = "component";
 
 fn main() {
     let workspace = Path::new("..");
-    for input in ["component", "wit", "Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"] {
+    for input in [
+        "component/Cargo.toml",
+        "component/src",
+        "component/feeds/Cargo.toml",
+        "component/feeds/src",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo",
+        "rust-toolchain.toml",
+    ] {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
     if !has_target() {

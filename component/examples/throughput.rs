@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use f1_ingest_component::fastf1::tables::{Sources, Tables};
-use f1_ingest_component::fastf1::telemetry::{self, Car, Keep, Position, Reader, Samples};
 use f1_ingest_component::fastf1::timing;
-use f1_ingest_component::schedule::{Name, Session};
+use f1_ingest_component::session::{Session, SessionName};
+use f1_ingest_feeds::telemetry::{self, Car, Keep, Position, Reader, Samples};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -28,7 +28,7 @@ fn main() {
         season: 2018,
         round: 4,
         event: "Grand Prix".into(),
-        name: Name::Race,
+        name: SessionName::Race,
         event_date: day,
         session_date: day,
         starts: day.and_hms_opt(12, 10, 0).expect("a time"),

@@ -9,8 +9,8 @@
 use chrono::NaiveDate;
 use f1_ingest_component::fastf1::TABLES;
 use f1_ingest_component::fastf1::tables::{Sources, Tables, numbers};
-use f1_ingest_component::fastf1::telemetry::{Car, Keep, Position, Reader, document, zero_date};
-use f1_ingest_component::schedule::{Name, Session};
+use f1_ingest_feeds::telemetry::{Car, Keep, Position, Reader, document, zero_date};
+use f1_ingest_component::session::{Session, SessionName};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -22,9 +22,9 @@ fuzz_target!(|input: &[u8]| {
         round: 1,
         event: "Grand Prix".into(),
         name: match part(13).unwrap_or_default() {
-            [] => Name::Race,
-            [b'Q', ..] => Name::Qualifying,
-            _ => Name::Practice1,
+            [] => SessionName::Race,
+            [b'Q', ..] => SessionName::Qualifying,
+            _ => SessionName::Practice1,
         },
         event_date: day,
         session_date: day,

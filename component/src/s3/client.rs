@@ -127,7 +127,7 @@ impl<'a, R: Transport + Clock> S3Client<'a, R> {
     }
 
     /// The keys to sign with now; none if requests are not signed.
-    async fn credentials(&self) -> Result<Option<Credentials>> {
+    pub async fn credentials(&self) -> Result<Option<Credentials>> {
         let (url, token) = match &self.bucket.keys {
             _ if self.bucket.unsigned => return Ok(None),
             Keys::Given(credentials) => return Ok(Some(credentials.clone())),

@@ -1,10 +1,11 @@
 //! The choice of a session, on schedules written by hand in the upstreams' formats.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use proptest::prelude::*;
 
 use super::*;
-use crate::livetiming::built_path;
+use crate::livetiming::{built_path, index};
+use crate::session::SessionKind;
 
 /// Round, name, last day, format, local dates of the five sessions, UTC offset.
 type Weekend<'a> = (u32, &'a str, &'a str, &'a str, [Option<(&'a str, &'a str)>; 5], &'a str);
@@ -108,7 +109,7 @@ fn asked(round: Option<&str>, session: &str, now: &str) -> Result<Option<Session
     let request = SessionRequest {
         season: None,
         round: round.map(|round| Round::parse(round).expect("a round")),
-        session: Name::parse(session).expect("a session"),
+        session: Some(SessionName::parse(session).expect("a session")),
         as_of: None,
     };
     choose(&season_2024(), 2024, &request, at(now))
@@ -189,13 +190,17 @@ fn a_sprint_qualifying_was_a_sprint_once() {
             slot.utc = slot.utc.and_then(|utc| utc.with_year(2022));
         }
     }
-    let request =
-        |session| SessionRequest { season: None, round: Some(Round::Number(3)), session, as_of: None };
+    let request = |session| SessionRequest {
+        season: None,
+        round: Some(Round::Number(3)),
+        session: Some(session),
+        as_of: None,
+    };
     let choose = |session| choose(&events, 2022, &request(session), at("2025-01-01")).expect("it exists");
-    assert_eq!(choose(Name::SprintQualifying), choose(Name::Sprint));
-    assert_eq!(choose(Name::Sprint).map(|session| session.sort()), Some(Sort::Race));
+    assert_eq!(choose(SessionName::SprintQualifying), choose(SessionName::Sprint));
+    assert_eq!(choose(SessionName::Sprint).map(|session| session.kind()), Some(SessionKind::Race));
     let of_2024 = asked(Some("3"), "SQ", "2025-01-01").expect("it exists");
-    assert_eq!(of_2024.map(|session| session.sort()), Some(Sort::Qualifying));
+    assert_eq!(of_2024.map(|session| session.kind()), Some(SessionKind::Qualifying));
 }
 
 #[test]
@@ -219,7 +224,7 @@ const INDEX: &str = r#"{"Year": 2023, "Meetings": [
 #[test]
 fn the_index_is_distrusted() {
     let body = format!("\u{feff}{INDEX}");
-    let events = index::parse(body.as_bytes(), 2023).expect("it is fine");
+    let events = index::events(body.as_bytes(), 2023).expect("it is fine");
     let names: Vec<_> =
         events.iter().map(|event| (event.name.as_str(), event.round, event.testing)).collect();
     assert_eq!(names, [("Pre-Season Testing", 0, true), ("Northern Grand Prix", 1, false)]);
@@ -229,7 +234,7 @@ fn the_index_is_distrusted() {
         let request = SessionRequest {
             season: None,
             round: Some(Round::Number(1)),
-            session: Name::parse(name).expect("a session"),
+            session: Some(SessionName::parse(name).expect("a session")),
             as_of: None,
         };
         let session = choose(&events, 2023, &request, at("2024-01-01"));
@@ -288,9 +293,9 @@ proptest! {
     fn any_bytes_give_a_schedule_or_an_error(body in prop_oneof![prop::collection::vec(any::<u8>(), 0..300), damaged(INDEX)]) {
         let _ = f1schedule::parse(&body);
         let _ = jolpica::parse(&body, 2023);
-        if let Ok(events) = index::parse(&body, 2023) {
+        if let Ok(events) = index::events(&body, 2023) {
             for round in [None, Some(Round::Number(1)), Some(Round::Named("northern".into()))] {
-                let request = SessionRequest { season: None, round, session: Name::Race, as_of: None };
+                let request = SessionRequest { season: None, round, session: None, as_of: None };
                 if let Ok(Some(session)) = choose(&events, 2023, &request, at("2024-01-01")) {
                     let _ = built_path(&session);
                     if let Ok(Some(path)) = index::path(&body, &session) {
@@ -303,7 +308,7 @@ proptest! {
 
     #[test]
     fn any_name_is_found_or_not(name in "\\PC{1,30}") {
-        let request = SessionRequest { season: None, round: Some(Round::Named(name)), session: Name::Race, as_of: None };
+        let request = SessionRequest { season: None, round: Some(Round::Named(name)), session: None, as_of: None };
         let _ = choose(&season_2024(), 2024, &request, at("2025-01-01"));
     }
 }

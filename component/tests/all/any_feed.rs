@@ -2,8 +2,8 @@
 //! that outgrows its feeds.
 
 use f1_ingest_component::fastf1::laps::{self, Inputs, Participant};
-use f1_ingest_component::fastf1::table::{Row, write_rows};
 use f1_ingest_component::fastf1::{lap::Lap, weather};
+use f1_ingest_feeds::table::{Row, write_rows};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use f1_ingest_component::fastf1::tables::{Sources, Tables};
-use f1_ingest_component::schedule::{Name, Session};
+use f1_ingest_component::session::{Session, SessionName};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -87,7 +87,7 @@ fn damaged(body: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8
 
 fn session(name: &str) -> Session {
     let day = NaiveDate::from_ymd_opt(2024, 6, 1).expect("a day");
-    let name = Name::parse(name).expect("a session");
+    let name = SessionName::parse(name).expect("a session");
     let event = "Northern Grand Prix".to_owned();
     Session {
         season: 2024,

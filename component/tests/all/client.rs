@@ -1,9 +1,8 @@
 //! What no server on loopback can be: hosts with https, redirects between them, and hours that pass.
 
-use f1_ingest_component::client::Client;
 use f1_ingest_component::error::{Kind, Result};
-use f1_ingest_component::options::Job;
-use f1_ingest_component::runtime::Response;
+use f1_ingest_component::http::transport::Response;
+use f1_ingest_component::job::Job;
 use http::Uri;
 
 use crate::support::{self, Answer, NOW, Script, World, closed, headers};
@@ -19,7 +18,7 @@ fn job(arguments: &[&str]) -> Job {
 }
 
 fn get(script: &Script, job: &Job) -> Result<Response> {
-    pollster::block_on(Client::new(World(script), job).get(&Uri::from_static(URL), Some("token")))
+    pollster::block_on(support::client(World(script), job).get(&Uri::from_static(URL), Some("token")))
 }
 
 #[test]
@@ -57,7 +56,7 @@ fn retry_after_is_waited_for_up_to_five_minutes() {
 
     let script = Script::of([answer(429, &[("retry-after", "301")])]);
     let error = get(&script, &job(&[])).unwrap_err();
-    assert_eq!(error.kind, Kind::RateLimited(Some(NOW as u64 + 301)));
+    assert_eq!((error.kind, error.until), (Kind::RateLimited, Some(NOW as u64 + 301)));
 }
 
 #[test]
@@ -73,7 +72,7 @@ fn four_retries_wait_0_2_4_and_8_seconds() {
 fn a_second_has_four_requests_and_an_hour_two_hundred() {
     let script = Script::of((0..200).map(|_| answer(200, &[])));
     let job = job(&[]);
-    let client = Client::new(World(&script), &job);
+    let client = support::client(World(&script), &job);
     let error = pollster::block_on(async {
         for _ in 0..200 {
             client.get(&Uri::from_static(URL), None).await.unwrap();
@@ -81,6 +80,6 @@ fn a_second_has_four_requests_and_an_hour_two_hundred() {
         client.get(&Uri::from_static(URL), None).await.unwrap_err()
     });
     assert_eq!(script.time.passed().as_secs(), 49, "200 requests take 49 pauses");
-    assert!(matches!(error.kind, Kind::RateLimited(Some(_))), "{error}");
+    assert!(error.kind == Kind::RateLimited && error.until.is_some(), "{error}");
     assert_eq!(script.asked.borrow().len(), 200);
 }

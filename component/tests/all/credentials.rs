@@ -5,14 +5,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::DateTime;
-use f1_ingest_component::client::Client;
 use f1_ingest_component::document::Document;
 use f1_ingest_component::error::{Kind, Result};
-use f1_ingest_component::options::Job;
-use f1_ingest_component::runtime::Request;
-use f1_ingest_component::s3::Store;
+use f1_ingest_component::http::transport::Request;
+use f1_ingest_component::job::Job;
+use f1_ingest_component::s3::client::S3Client;
 
-use crate::support::{Answer, Fake, NOW, Time, World, answer, headers, job_with};
+use crate::support::{self, Answer, Fake, NOW, Time, World, answer, headers, job_with};
 
 /// Answers metadata requests in order, and takes every object.
 #[derive(Default)]
@@ -62,12 +61,12 @@ fn job(variables: &[(&str, &str)]) -> Result<Job> {
 
 /// The keys at each of these moments, in seconds from the start, or why there are none.
 fn at(cloud: &Cloud, job: &Job, moments: &[u64]) -> Vec<Result<String>> {
-    let client = Client::new(World(cloud), job);
-    let store = Store::new(&client, &job.bucket);
+    let client = support::client(World(cloud), job);
+    let s3 = S3Client::new(&client, &job.bucket);
     let mut found = Vec::new();
     for moment in moments {
         cloud.time.set(Duration::from_secs(*moment));
-        let credentials = pollster::block_on(store.credentials());
+        let credentials = pollster::block_on(s3.credentials());
         found.push(credentials.map(|credentials| credentials.unwrap().access_key_id().to_owned()));
     }
     found
@@ -91,8 +90,8 @@ fn keys_are_asked_for_again_five_minutes_before_they_expire() {
 fn every_request_is_signed_with_the_keys_of_its_moment() {
     let cloud = Cloud::new(&[keys("first", 3600), keys("second", 7200)]);
     let job = job(&CONTAINER).unwrap();
-    let client = Client::new(World(&cloud), &job);
-    let store = Store::new(&client, &job.bucket);
+    let client = support::client(World(&cloud), &job);
+    let store = support::store(&client, &job);
     for _ in 0..2 {
         pollster::block_on(store.put("mock", Document::whole(b"{}".to_vec()))).unwrap();
         cloud.time.pass(Duration::from_secs(3500));

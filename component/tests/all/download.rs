@@ -2,10 +2,9 @@
 
 use std::io::Write;
 
-use f1_ingest_component::client::Client;
-use f1_ingest_component::download::Download;
 use f1_ingest_component::error::{Kind, Result};
-use f1_ingest_component::options::Job;
+use f1_ingest_component::http::download::Download;
+use f1_ingest_component::job::Job;
 use http::Uri;
 
 use crate::support::{self, Answer, Script, World, headers};
@@ -15,7 +14,7 @@ const URL: &str = "https://feeds.example/f1";
 /// What is handed on of a download, and how it ends.
 fn download(script: &Script) -> (Vec<u8>, Result<()>) {
     let job = job();
-    let client = Client::new(World(script), &job);
+    let client = support::client(World(script), &job);
     let mut body = Vec::new();
     let all = async {
         let mut download = Download::start(&client, &Uri::from_static(URL), None).await?;
@@ -121,7 +120,8 @@ fn what_is_read_whole_begins_anew() {
     let script =
         Script::of([answer(200, &[LENGTH], &[b"abc", b"!"]), answer(200, &[LENGTH], &[b"uvw", b"xyz"])]);
     let job = job();
-    let response = pollster::block_on(Client::new(World(&script), &job).get(&Uri::from_static(URL), None));
+    let response =
+        pollster::block_on(support::client(World(&script), &job).get(&Uri::from_static(URL), None));
     assert_eq!(response.unwrap().body, b"uvwxyz");
     assert_eq!(ranges(&script), [[None, None], [None, None]]);
 }

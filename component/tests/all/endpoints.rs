@@ -5,7 +5,7 @@
 //! gives the same URLs.
 
 use f1_ingest_component::error::{Kind, Result};
-use f1_ingest_component::options::Job;
+use f1_ingest_component::job::Job;
 
 use crate::support::job_with;
 

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use f1_ingest_component::client::Client;
-use f1_ingest_component::s3::Store;
-
-use crate::support::World;
-use crate::support::s3::{Fault, KEY, S3, assert_nothing_left, document, job, only_object, put};
+use crate::support::s3::{Fault, KEY, S3, assert_nothing_left, document, job, only_object, put, put_by};
+use crate::support::{self, World};
 
 #[test]
 fn an_answer_that_got_lost_is_looked_for() {
@@ -35,14 +32,14 @@ fn what_may_come_yet_is_waited_for_at_its_key() {
             let late = |s3: S3, _| s3.fails(request, Fault::Late);
             let s3 = (0..5).fold(S3::default(), late);
             let job = job(&[]);
-            let client = Client::new(World(&s3), &job);
-            let store = Store::new(&client, &job.bucket);
-            pollster::block_on(store.put("mock", document(text))).unwrap_err();
+            let client = support::client(World(&s3), &job);
+            let store = support::store(&client, &job);
+            put_by(&store, document(text)).unwrap_err();
             assert_eq!(pollster::block_on(store.stored_earlier("mock")), Ok(None));
             if comes_before {
                 s3.late_ones_arrive();
             }
-            let stored = pollster::block_on(store.put("mock", document(text))).unwrap();
+            let stored = put_by(&store, document(text)).unwrap();
             s3.late_ones_arrive();
             assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, text));
         }
@@ -55,11 +52,11 @@ fn a_key_that_was_found_taken_and_nobody_could_look_at_is_looked_at_again() {
         let s3 = S3::default().fails("HEAD raw", Fault::Answer(404, "")).fails("PUT raw", Fault::Twice);
         let s3 = (0..5).fold(s3, |s3, _| s3.fails("HEAD raw", Fault::Answer(answer.0, answer.1)));
         let job = job(&[]);
-        let client = Client::new(World(&s3), &job);
-        let store = Store::new(&client, &job.bucket);
-        pollster::block_on(store.put("mock", document("abc"))).unwrap_err();
+        let client = support::client(World(&s3), &job);
+        let store = support::store(&client, &job);
+        put_by(&store, document("abc")).unwrap_err();
         let stored = pollster::block_on(store.stored_earlier("mock")).unwrap().unwrap();
-        assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, "abc"));
+        assert_eq!((stored.key.to_string().as_str(), only_object(&s3).as_str()), (KEY, "abc"));
     }
 }
 
@@ -101,12 +98,12 @@ fn a_store_that_overwrites_is_known_after_one_object_and_its_keys_are_looked_at(
     for (overtaken, yields) in [("HEAD", 0), ("PUT", 1)] {
         let s3 = S3 { overwrites: true, ..S3::default() };
         let job = job(&[]);
-        let client = Client::new(World(&s3), &job);
-        let store = Store::new(&client, &job.bucket);
+        let client = support::client(World(&s3), &job);
+        let store = support::store(&client, &job);
         let put = |text| {
             let document = document(text);
             let warnings = document.warnings.clone();
-            let stored = pollster::block_on(store.put("mock", document)).unwrap();
+            let stored = put_by(&store, document).unwrap();
             (stored.key, warnings.take())
         };
         let (key, warnings) = put("abc");
@@ -158,12 +155,12 @@ fn what_a_killed_run_left_is_ended_and_nothing_else() {
 fn a_run_takes_over_once_and_then_yields() {
     let s3 = S3::default();
     let job = job(&[]);
-    let client = Client::new(World(&s3), &job);
-    let store = Store::new(&client, &job.bucket);
-    pollster::block_on(store.put("mock", document("abcdefghij"))).unwrap();
+    let client = support::client(World(&s3), &job);
+    let store = support::store(&client, &job);
+    put_by(&store, document("abcdefghij")).unwrap();
     s3.objects.borrow_mut().clear();
     s3.open("another-runs", KEY, "2026-11-24T12:00:00.000Z");
-    let stored = pollster::block_on(store.put("mock", document("abcdefghij"))).unwrap();
+    let stored = put_by(&store, document("abcdefghij")).unwrap();
     assert_eq!(stored.key, KEY.replace("1600", "1601"));
     assert_eq!(s3.uploads.borrow().keys().collect::<Vec<_>>(), ["another-runs"]);
 }

@@ -4,14 +4,12 @@
 use std::io::Read;
 use std::time::Duration;
 
-use f1_ingest_component::client::Client;
 use f1_ingest_component::document::Document;
 use f1_ingest_component::error::{Error, Kind, Result};
-use f1_ingest_component::s3::Store;
 use futures_util::stream::{StreamExt, iter};
 
-use crate::support::s3::{Fault, KEY, S3, assert_nothing_left, document, job, only_object, put};
-use crate::support::{NOW, World, job_with, sha256};
+use crate::support::s3::{Fault, KEY, S3, assert_nothing_left, document, job, only_object, put, put_by};
+use crate::support::{self, NOW, World, job_with, sha256};
 
 #[test]
 fn a_part_has_a_size_that_s3_and_memory_allow() {
@@ -94,9 +92,8 @@ fn gzip_compresses_what_is_sent_and_hashes_what_is_restored() {
     for text in ["abc", &"abcdefgh".repeat(100)] {
         let s3 = S3::default();
         let job = job(&["--compress", "gzip"]);
-        let client = Client::new(World(&s3), &job);
-        let stored =
-            pollster::block_on(Store::new(&client, &job.bucket).put("mock", document(text))).unwrap();
+        let client = support::client(World(&s3), &job);
+        let stored = put_by(&support::store(&client, &job), document(text)).unwrap();
         let objects = s3.objects.borrow();
         let (headers, body) = &objects[KEY];
         assert_eq!(headers["content-encoding"], "gzip");

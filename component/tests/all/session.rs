@@ -4,16 +4,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
-use f1_ingest_component::client::Client;
 use f1_ingest_component::error::{Kind, Result};
-use f1_ingest_component::fastf1;
-use f1_ingest_component::options::Job;
-use f1_ingest_component::runtime::Request;
+use f1_ingest_component::fastf1::{self, Wanted};
+use f1_ingest_component::http::transport::Request;
+use f1_ingest_component::job::Job;
 use f1_ingest_component::schedule::session_asked_for;
 use futures_util::TryStreamExt;
 use http::HeaderMap;
 
-use crate::support::{Answer, Fake, Time, World, answer, job_with};
+use crate::support::{self, Answer, Fake, Time, World, answer, job_with};
 
 const SCHEDULE: &str = "https://schedule.example/";
 const OFFICIAL: &str = "https://official.example/static/";
@@ -53,9 +52,12 @@ impl Upstreams {
     fn fetch_with(&self, arguments: &[&str], token: Option<&str>) -> Result<Fetched> {
         let job = job(arguments, token);
         pollster::block_on(async {
-            let client = Client::new(World(self), &job);
-            let session = session_asked_for(&client, &job).await?;
-            let document = fastf1::load(&client, &job, &session).await?.tables()?;
+            let client = support::client(World(self), &job);
+            let request =
+                job.items.iter().find_map(|item| item.session.as_ref()).expect("fastf1 needs a session");
+            let session = session_asked_for(&client, &job.upstreams, request).await?;
+            let wanted = Wanted { tables: true, telemetry: false };
+            let document = fastf1::load(&client, &job.upstreams, &session, wanted).await?.tables()?;
             let body = document.body.try_concat().await?;
             Ok(Fetched { body, metadata: document.metadata, warnings: document.warnings.take() })
         })
@@ -135,7 +137,7 @@ fn schedules_are_asked_in_fastf1s_order() {
         assert!(asked(OFFICIAL, folder), "{:?}", upstreams.asked(OFFICIAL));
     }
     let error = Upstreams::new(LATER, &[(SCHEDULE, "", 503, "")]).fetch(&[]).expect_err("nothing is there");
-    assert_eq!(error.kind, Kind::Unavailable(503), "{error}");
+    assert_eq!((error.kind, error.status), (Kind::Unavailable, Some(503)), "{error}");
 }
 
 #[test]
@@ -231,16 +233,15 @@ fn what_may_come_later_is_not_stored_without() {
     let timing = format!("{RACE}TimingData");
     let broken = (OFFICIAL, timing.as_str(), 503, "");
     let error = Upstreams::new(LATER, &[schedule, feed, broken]).fetch(&[]).expect_err("TimingData may come");
-    assert_eq!(error.kind, Kind::Unavailable(503));
-    for (status, body, kind) in [
-        (503, "", Kind::Unavailable(503)),
-        (429, "", Kind::RateLimited(None)),
-        (200, "<html>", Kind::NotJson),
-    ] {
+    assert_eq!((error.kind, error.status), (Kind::Unavailable, Some(503)));
+    for (status, body, kind) in
+        [(503, "", Kind::Unavailable), (429, "", Kind::RateLimited), (200, "<html>", Kind::NotJson)]
+    {
         let results = (JOLPICA, "2024/1/results.json", status, body);
         let error =
             Upstreams::new(LATER, &[schedule, feed, results]).fetch(&[]).expect_err("results may come");
-        assert_eq!(error.kind, kind, "{error}");
+        let refused = Some(status).filter(|status| *status != 200);
+        assert_eq!((error.kind, error.status, error.until), (kind, refused, None), "{error}");
     }
 }
 
@@ -252,7 +253,8 @@ fn a_mirror_that_fails_for_a_while_is_no_gap() {
     let fetch = |official| {
         Upstreams::new(LATER, &[&[schedule, (OFFICIAL, "", official, "")], &mirror[..]].concat()).fetch(&[])
     };
-    assert_eq!(fetch(401).expect_err("the mirror serves the session").kind, Kind::Unavailable(503));
+    let error = fetch(401).expect_err("the mirror serves the session");
+    assert_eq!((error.kind, error.status), (Kind::Unavailable, Some(503)));
     fetch(404).expect("the official host knows that there is no TimingData");
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{PayloadChecksumKind, SessionTokenMode};
 use chrono::{DateTime, Utc};
-use f1_ingest_component::runtime::Request;
+use f1_ingest_component::http::transport::Request;
 use f1_ingest_component::s3::sign::{Signer, settings, sign, sign_with};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};

@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use f1_ingest_component::error::Result;
-use f1_ingest_component::options::{Command, Job, read};
-use f1_ingest_component::runtime::{Chunks, Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::http::client::Client;
+use f1_ingest_component::http::transport::{Chunks, Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::job::Job;
+use f1_ingest_component::options::{Command, read};
+use f1_ingest_component::s3::client::S3Client;
+use f1_ingest_component::s3::store::Store;
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
@@ -145,6 +149,16 @@ pub fn job_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Job> {
 
 pub fn job(arguments: &[&str]) -> Job {
     job_with(arguments, &[]).unwrap()
+}
+
+/// The job's client in a fake's world.
+pub fn client<R: Transport + Clock>(runtime: R, job: &Job) -> Client<R> {
+    Client::new(runtime, job.http(0))
+}
+
+/// The job's store.
+pub fn store<'a, R: Transport + Clock>(client: &'a Client<R>, job: &'a Job) -> Store<'a, R> {
+    Store::new(S3Client::new(client, &job.bucket))
 }
 
 /// In hex.

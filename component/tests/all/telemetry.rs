@@ -1,8 +1,8 @@
 //! Telemetry against what FastF1 3.9.0 makes of the same feeds, which are made up; the workspace's tests have
 //! recorded ones.
 
-use f1_ingest_component::fastf1::feed::Unusable;
-use f1_ingest_component::fastf1::telemetry::{Car, Keep, Position, Reader, document};
+use f1_ingest_feeds::feed::Unusable;
+use f1_ingest_feeds::telemetry::{Car, Keep, Position, Reader, document};
 use proptest::prelude::*;
 
 /// The document of two feeds that arrive in chunks; the text of the failure where there is one.

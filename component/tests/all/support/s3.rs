@@ -3,17 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use f1_ingest_component::client::Client;
 use f1_ingest_component::document::Document;
 use f1_ingest_component::error::Result;
-use f1_ingest_component::options::Job;
-use f1_ingest_component::report::Stored;
-use f1_ingest_component::runtime::Request;
-use f1_ingest_component::s3::Store;
+use f1_ingest_component::http::transport::Request;
+use f1_ingest_component::job::Job;
+use f1_ingest_component::s3::store::{Kept, Object, Store};
 use futures_util::stream::{StreamExt, iter};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::{Answer, Fake, Time, World, answer, closed, headers, job_with, sha256};
+use super::{Answer, Fake, Time, World, answer, client, closed, headers, job_with, sha256, store};
 
 pub const KEY: &str = "raw/2026-11-24/mock/1795521600.json";
 const PART: usize = 4;
@@ -221,10 +219,27 @@ pub fn document(text: &str) -> Document<'_> {
     Document::streamed(iter(text.bytes().map(|byte| Ok(vec![byte]))).boxed_local())
 }
 
-pub fn put(s3: &S3, document: Document<'_>) -> Result<Stored> {
+/// An object as a caller is told of it.
+#[derive(Debug, PartialEq)]
+pub struct Told {
+    pub key: String,
+    pub size: u64,
+    pub sha256: Option<String>,
+}
+
+/// Puts a document by a run of its own.
+pub fn put(s3: &S3, document: Document<'_>) -> Result<Told> {
     let job = job(&[]);
-    let client = Client::new(World(s3), &job);
-    pollster::block_on(Store::new(&client, &job.bucket).put("mock", document))
+    let client = client(World(s3), &job);
+    put_by(&store(&client, &job), document)
+}
+
+/// Puts a document; it is stored, not unchanged.
+pub fn put_by(store: &Store<'_, World<'_, S3>>, document: Document<'_>) -> Result<Told> {
+    match pollster::block_on(store.put("mock", document))? {
+        Kept::Stored(Object { key, size, sha256 }) => Ok(Told { key: key.to_string(), size, sha256 }),
+        Kept::Unchanged(object) => panic!("{object:?} is unchanged"),
+    }
 }
 
 /// The one object's body, with nothing left open.
