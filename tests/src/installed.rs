@@ -1,15 +1,21 @@
-//! The Python that `tests/run` sets up, with the packages of `requirements.txt`.
+//! What `tests/run` installs under `target/`.
 
 use std::path::PathBuf;
 
 use crate::binary::root;
+use crate::skip::skip;
 
-/// The interpreter, or None, said on stderr, where it is absent.
-pub fn python() -> Option<PathBuf> {
-    let python = root().join("target/python/bin/python");
-    if !python.exists() {
-        eprintln!("skipped: there is no {}; tests/run makes it", python.display());
+/// A file or folder below `target/`; the test is skipped if it is absent.
+pub fn installed(path: &str) -> Option<PathBuf> {
+    let found = root().join("target").join(path);
+    if !found.exists() {
+        skip(&format!("there is no target/{path}; tests/run makes it"));
         return None;
     }
-    Some(python)
+    Some(found)
+}
+
+/// The Python with the packages of `requirements.txt`.
+pub fn python() -> Option<PathBuf> {
+    installed("python/bin/python")
 }

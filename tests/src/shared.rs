@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use crate::binary::root;
+use crate::skip::note;
 
-/// A path in `../shared` (or in `$F1_SHARED`), or None, said on stderr, where it is absent.
+/// A path in `../shared` (or in `$F1_SHARED`). None if it is absent, which is no failure anywhere: the project has
+/// to pass without it. `tests/run` says at its end which it was.
 pub fn shared(path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("F1_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
     let found = folder.join(path);
-    if !found.exists() {
-        eprintln!("skipped: {} is not here", found.display());
-        return None;
-    }
-    Some(found)
+    let is_there = found.exists();
+    note(if is_there { "shared-used" } else { "shared-absent" }, path);
+    is_there.then_some(found)
 }
