@@ -38,8 +38,8 @@ impl Stored {
     /// The document of a synthetic session.
     fn of(plan: &Plan, recording: &Path, arguments: &[&str]) -> Stored {
         let session = recording::write(plan, recording).expect("a recording");
-        let (season, round) = (session.season.to_string(), session.round.to_string());
-        let choice = ["--season", &season, "--round", &round, "--session", &session.name];
+        let choice = session.choice();
+        let choice = choice.each_ref().map(String::as_str);
         Stored::by(&[recording], &[&choice, arguments].concat())
     }
 
