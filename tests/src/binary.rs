@@ -62,7 +62,7 @@ impl Run {
         self.stdout.lines().collect()
     }
 
-    /// Asserts the exit code, and shows what was printed where it is another.
+    /// Asserts the exit code, and shows what was printed if it is another.
     #[track_caller]
     pub fn expect(self, code: i32) -> Run {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
@@ -105,6 +105,17 @@ pub fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
 /// Runs `f1-ingest` to its end.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     command(arguments, variables).output().expect("f1-ingest starts").into()
+}
+
+/// Runs `f1-ingest` to its end in this environment.
+pub fn run_in(arguments: &[&str], environment: &[(String, String)]) -> Run {
+    command(arguments, &[]).envs(environment.iter().cloned()).output().expect("f1-ingest starts").into()
+}
+
+/// The options that choose a session.
+pub fn choice(season: i32, round: i64, session: &str) -> [String; 6] {
+    let (season, round) = (season.to_string(), round.to_string());
+    ["--season".into(), season, "--round".into(), round, "--session".into(), session.to_owned()]
 }
 
 /// A process that ends with the test.

@@ -9,6 +9,7 @@ use flate2::read::GzDecoder;
 
 use crate::binary::root;
 use crate::compare::Value;
+use crate::skip::skip;
 
 /// The committed golden files.
 pub fn folder() -> PathBuf {
@@ -25,8 +26,7 @@ pub fn read(folder: &Path, name: &str) -> Value {
     serde_json::from_str(&text).expect("a golden file is JSON")
 }
 
-/// A Python that has FastF1: `$F1_FASTF1_PYTHON`, else the one of `tests/run`. None, said on stderr, where
-/// there is none.
+/// A Python that has FastF1: `$F1_FASTF1_PYTHON`, else the one of `tests/run`. The test is skipped if there is none.
 pub fn python() -> Option<PathBuf> {
     let python = std::env::var_os("F1_FASTF1_PYTHON")
         .map_or_else(|| root().join("target/python/bin/python"), PathBuf::from);
@@ -36,7 +36,7 @@ pub fn python() -> Option<PathBuf> {
         .status()
         .is_ok_and(|status| status.success());
     if !has_fastf1 {
-        eprintln!("skipped: no FastF1 3.9.0 at {}; tests/run installs it", python.display());
+        skip(&format!("there is no FastF1 3.9.0 at {}; tests/run installs it", python.display()));
         return None;
     }
     Some(python)

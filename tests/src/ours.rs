@@ -73,15 +73,9 @@ pub enum Source {
     Telemetry,
 }
 
-/// A document of a session, or why there is none.
-pub fn document(
-    replay: &Replay,
-    source: Source,
-    season: i32,
-    round: i64,
-    session: &str,
-) -> Result<Value, String> {
-    let job = job(source, season, round, session);
+/// A document of the session that these options choose, or why there is none.
+pub fn document(replay: &Replay, source: Source, choice: &[String]) -> Result<Value, String> {
+    let job = job(source, choice);
     let client = Client::new(replay, &job);
     let body = async {
         let session = session_asked_for(&client, &job).await?;
@@ -96,26 +90,13 @@ pub fn document(
     serde_json::from_slice(&body).map_err(|e| format!("the document is no JSON: {e}"))
 }
 
-fn job(source: Source, season: i32, round: i64, session: &str) -> Job {
-    let (season, round) = (season.to_string(), round.to_string());
-    let arguments = [
-        "--bucket",
-        "lake",
-        "--dry-run",
-        match source {
-            Source::Fastf1 => "--include-fastf1",
-            Source::Telemetry => "--include-telemetry",
-        },
-        "--requests-per-second",
-        "0",
-        "--season",
-        &season,
-        "--round",
-        &round,
-        "--session",
-        session,
-    ];
-    match parse(&arguments.map(str::to_owned), |_| None) {
+fn job(source: Source, choice: &[String]) -> Job {
+    let include = match source {
+        Source::Fastf1 => "--include-fastf1",
+        Source::Telemetry => "--include-telemetry",
+    };
+    let base = ["--bucket", "lake", "--dry-run", include, "--requests-per-second", "0"];
+    match parse(&[&base.map(str::to_owned), choice].concat(), |_| None) {
         Ok(Command::Ingest(job)) => *job,
         other => panic!("{other:?}"),
     }
@@ -128,7 +109,7 @@ pub fn beside(
     golden: &Value,
 ) -> Vec<(&'static str, Result<Agreement, String>)> {
     let replay = Replay::of(&[folder]);
-    let ours = |source| document(&replay, source, session.season, session.round, &session.name);
+    let ours = |source| document(&replay, source, &session.choice());
     let mut agreements =
         vec![("fastf1", ours(Source::Fastf1).map(|ours| compare(golden.get("fastf1"), &ours)))];
     if golden.get("telemetry") != &Value::Null {

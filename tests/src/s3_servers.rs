@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde::Deserialize;
 
 use crate::binary::root;
-use crate::python::python;
+use crate::installed::{installed, python};
 use crate::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store};
 
 /// Access keys, and the token of a session.
@@ -64,7 +64,7 @@ impl Drop for Script {
 }
 
 impl Server {
-    /// All of them, None for what cannot be had here. Without Python nothing reads what ours stored.
+    /// All of them, None for those that are not installed. Without Python nothing reads what ours stored.
     pub fn all() -> [Option<Server>; 4] {
         [Server::swift(), Server::moto(), Server::radosgw(), python().map(|_| Server::embedded())]
     }
@@ -79,14 +79,9 @@ impl Server {
         Server::python("run_moto.py")
     }
 
-    /// Ceph's radosgw, where `tests/run` could unpack it.
+    /// Ceph's radosgw, if `tests/run` could unpack it of Debian's packages.
     pub fn radosgw() -> Option<Server> {
-        let programs = root().join("target/radosgw");
-        if !programs.exists() {
-            eprintln!("skipped: there is no {}; tests/run makes it of Debian's packages", programs.display());
-            return None;
-        }
-        Server::python("run_radosgw.py")
+        installed("radosgw").and_then(|_| Server::python("run_radosgw.py"))
     }
 
     /// `f1-ingest store`.

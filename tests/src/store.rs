@@ -3,11 +3,13 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::{Running, command};
+use crate::installed::python;
 
 pub const BUCKET: &str = "lake";
 pub const ACCESS_KEY: &str = "AKIDTEST";
@@ -49,6 +51,10 @@ impl Store {
         environment(&self.endpoint())
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn bucket(&self) -> PathBuf {
         self.folder.path().join(BUCKET)
     }
@@ -60,6 +66,20 @@ impl Store {
 
     pub fn object(&self, key: &str) -> Vec<u8> {
         std::fs::read(self.bucket().join(key)).unwrap_or_else(|e| panic!("{key}: {e}"))
+    }
+
+    /// What a Python script prints as JSON that reads or writes here with boto3, as `s3`; `sys.argv` has the bucket and
+    /// these arguments.
+    pub fn boto3(&self, script: &str, arguments: &[&str]) -> Option<Value> {
+        let output = Command::new(python()?)
+            .args(["-c", &format!("import boto3, json, sys; s3 = boto3.client('s3')\n{script}"), BUCKET])
+            .args(arguments)
+            .envs(self.environment())
+            .env("AWS_DEFAULT_REGION", "us-east-2")
+            .output()
+            .expect("Python starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Some(serde_json::from_slice(&output.stdout).expect("the script prints JSON"))
     }
 
     /// What s3s-fs keeps beside an object: its metadata and headers, as JSON.
@@ -84,6 +104,13 @@ pub fn environment(endpoint: &str) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec()
+}
+
+/// The files of uploads and of writes that were begun and not ended, in a store's folder.
+pub fn unfinished(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).expect("a store has a folder").map(|file| file.expect("a file"));
+    let names = files.map(|file| file.file_name().into_string().expect("names are UTF-8"));
+    names.filter(|name| name.contains(".upload") || name.starts_with(".tmp")).collect()
 }
 
 /// The keys of the objects that lie as files in a bucket's folder.

@@ -8,6 +8,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// An answer of Jolpica's that a run stores.
+pub const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+
 /// What to do with one request.
 #[derive(Debug, Clone)]
 pub enum Reply {

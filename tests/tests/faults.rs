@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use f1_ingest_tests::faults::objects::objects;
 use f1_ingest_tests::faults::plan::{PART, PLENTY, Plan, Rules, Run};
 use f1_ingest_tests::faults::run::{End, bucket, run};
 use f1_ingest_tests::faults::verdict::wrongs;
-use f1_ingest_tests::store::{BUCKET, Store};
+use f1_ingest_tests::store::{BUCKET, Store, unfinished};
 
 /// The runs mostly wait: for the next attempt, or for an answer that never comes.
 const AT_ONCE: usize = 64;
@@ -93,7 +92,7 @@ fn carry_out(plan: &Plan, store: &Store) -> (Vec<End>, Vec<String>) {
     clear(store);
     let mut wrongs = wrongs(plan, &ends, &objects(&bucket));
     // What is left of uploads, the next run that sends in parts ends.
-    if !unfinished(store).is_empty() {
+    if !unfinished(store.folder()).is_empty() {
         let next = Run {
             length: PART + 1,
             options: Vec::new(),
@@ -102,7 +101,7 @@ fn carry_out(plan: &Plan, store: &Store) -> (Vec<End>, Vec<String>) {
             rules: Rules::default(),
         };
         undisturbed(plan.runs.len(), &next);
-        wrongs.extend(unfinished(store).into_iter().map(|file| format!("{file} stays")));
+        wrongs.extend(unfinished(store.folder()).into_iter().map(|file| format!("{file} stays")));
     }
     wrongs.extend(failed.into_iter().map(|stderr| format!("an undisturbed run failed: {stderr}")));
     fs::remove_dir_all(bucket).unwrap();
@@ -114,13 +113,6 @@ fn clear(store: &Store) {
     let mut stream = TcpStream::connect(store.address).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
-}
-
-/// The files of uploads and of writes that were begun and not ended.
-fn unfinished(store: &Store) -> Vec<String> {
-    let folder: PathBuf = store.bucket().parent().unwrap().to_owned();
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.contains(".upload") || name.starts_with(".tmp")).collect()
 }
 
 #[derive(Debug, Default)]

@@ -39,7 +39,7 @@ fn wrong_with_object(plan: &Plan, ends: &[End], key: &str, object: &Object) -> O
         return Some(format!("{} bytes that are nobody's document", restored.len()));
     };
     let metadata = |name: &str| attributes.user_metadata.get(name).map(String::as_str);
-    let sha256: String = Sha256::digest(&restored).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex::encode(Sha256::digest(&restored));
     let seconds = key.rsplit('/').next().and_then(|name| name.strip_suffix(".json"));
     let gzip = plan.runs[number].has("gzip").then_some("gzip");
     let table = [

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -12,6 +13,7 @@ use super::feeds::topics;
 use super::json::Json;
 use super::story::Story;
 use super::{Kind, Plan, calendar, jolpica};
+use crate::binary::choice;
 
 const LIVETIMING: &str = "https://livetiming.formula1.com/static/";
 const SCHEDULE: &str = "https://raw.githubusercontent.com/theOehrly/f1schedule/master/";
@@ -29,6 +31,13 @@ pub struct Session {
     pub path: String,
     /// SHA-256 of all that was written, in hex; of telemetry before it was compressed.
     pub digest: String,
+}
+
+impl Session {
+    /// The options that choose it.
+    pub fn choice(&self) -> [String; 6] {
+        choice(self.season, self.round, &self.name)
+    }
 }
 
 /// Writes all that the upstreams have about the session of `plan` into `folder`, and which session it is
@@ -154,18 +163,13 @@ impl Recording {
         let index = format!("{}\n", Json::Object(self.index));
         self.digest.update(&index);
         fs::write(self.folder.join("index.json"), index)?;
-        Ok(self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex::encode(self.digest.finalize()))
     }
 }
 
 /// A URL as it goes over the wire.
 pub fn percent_encoded(url: &str) -> String {
-    let mut encoded = String::new();
-    for byte in url.bytes() {
-        match byte {
-            b'!'..=b'~' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    // And what is beyond ASCII.
+    const ENCODED: &AsciiSet = &CONTROLS.add(b' ');
+    utf8_percent_encode(url, ENCODED).to_string()
 }

@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 use f1_ingest_tests::aws::Aws;
 use f1_ingest_tests::binary::{Run, run};
 use f1_ingest_tests::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store};
-use f1_ingest_tests::upstream::{Asked, Reply, Upstream};
-
-const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+use f1_ingest_tests::upstream::{Asked, RESULTS, Reply, Upstream};
 
 /// A run with these arguments, for which `aws` is AWS.
 fn ingest(aws: &Aws, arguments: &[&str]) -> Run {

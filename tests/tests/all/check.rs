@@ -3,9 +3,7 @@
 use f1_ingest_tests::binary::{Run, command};
 use f1_ingest_tests::s3_servers::Server;
 use f1_ingest_tests::store::{BUCKET, SECRET_KEY, Store};
-use f1_ingest_tests::upstream::{Reply, Upstream};
-
-const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+use f1_ingest_tests::upstream::{RESULTS, Reply, Upstream};
 
 /// Checks a run against `upstream` in the environment of a store, `changed` variables replaced; an empty one
 /// counts as not set.

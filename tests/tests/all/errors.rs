@@ -3,19 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use f1_ingest_tests::binary::{Run, run};
+use f1_ingest_tests::binary::{Run, run, run_in};
 use f1_ingest_tests::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store, environment};
-use f1_ingest_tests::upstream::{Reply, Upstream};
-
-const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+use f1_ingest_tests::upstream::{RESULTS, Reply, Upstream};
 
 /// One attempt at the whole operation, unless `arguments` say otherwise.
 fn ingest(upstream: &Upstream, endpoint: &str, arguments: &[&str]) -> Run {
     let url = upstream.url("/results.json");
     let all = [&["run", "--jolpica-url", &url, "--retries", "1"], arguments].concat();
-    let variables = environment(endpoint);
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let run = run(&all, &variables);
+    let run = run_in(&all, &environment(endpoint));
     assert!(!run.stderr.contains(SECRET_KEY), "the secret shows:\n{}", run.stderr);
     run
 }
@@ -131,9 +127,7 @@ fn each_refusal_of_an_upstream_has_its_name() {
 fn nobody_listening_is_a_network_error() {
     let store = Store::start();
     let url = "http://127.0.0.1:9/results.json";
-    let variables = store.environment();
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let run = run(&["run", "--jolpica-url", url, "--retries", "1"], &variables).expect(1);
+    let run = run_in(&["run", "--jolpica-url", url, "--retries", "1"], &store.environment()).expect(1);
     run.says(&[url, "refused", "check the network"]);
 }
 

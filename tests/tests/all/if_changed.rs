@@ -12,8 +12,8 @@ const PART: u64 = 5 << 20;
 /// The key that a run of `source` prints, of all that lies in `store`.
 fn stored(source: &str, session: &recording::Session, recording: &Path, store: &Path) -> String {
     let path = |path: &Path| path.to_str().unwrap().to_owned();
-    let (season, round) = (session.season.to_string(), session.round.to_string());
-    let choice = ["--season", &season, "--round", &round, "--session", &session.name];
+    let choice = session.choice();
+    let choice = choice.each_ref().map(String::as_str);
     let how = ["--if-changed", "--part-size", "5MiB", "--retries", "1"];
     let flag = format!("--include-{source}");
     let (recording, store) = (path(recording), path(store));

@@ -108,11 +108,6 @@ fn store(recording: &Path, arguments: &[&str]) -> (Run, Option<Vec<u8>>) {
     (run, key.map(|key| fs::read(bucket.join(key)).expect("an object is a file")))
 }
 
-fn of(session: &recording::Session) -> [String; 6] {
-    let (season, round) = (session.season.to_string(), session.round.to_string());
-    ["--season".into(), season, "--round".into(), round, "--session".into(), session.name.clone()]
-}
-
 /// What a recording has of a session's feeds, by topic.
 fn recorded(recording: &Path, path: &str) -> BTreeMap<String, Vec<u8>> {
     let folder = recording.join("livetiming.formula1.com/static").join(recording::percent_encoded(path));
@@ -132,7 +127,7 @@ fn every_feed_of_a_session_is_given_back() {
     for (name, plan) in CATALOGUE.iter().filter(|(name, _)| chosen.contains(name)) {
         let recording = folder.path().join(name);
         let session = recording::write(plan, &recording).expect("a recording");
-        let (run, document) = store(&recording, &of(&session).each_ref().map(String::as_str));
+        let (run, document) = store(&recording, &session.choice().each_ref().map(String::as_str));
         run.expect(0);
         let document = document.expect("it is stored");
         assert_eq!(restore::feeds(&document), recorded(&recording, &session.path), "{name}");
@@ -279,8 +274,8 @@ fn a_race_of_full_length_fits_into_32_mebibytes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let session = recording::write(&FULL_LENGTH, folder.path()).expect("a recording");
     let mut arguments = vec!["--max-memory", "32MiB"];
-    let of = of(&session);
-    arguments.extend(of.iter().map(String::as_str));
+    let choice = session.choice();
+    arguments.extend(choice.iter().map(String::as_str));
     let (run, document) = store(folder.path(), &arguments);
     run.expect(0);
     let restored = restore::feeds(&document.expect("it is stored"));

@@ -4,16 +4,15 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use f1_ingest_tests::binary::{Run, command, root, run};
-use f1_ingest_tests::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store, environment, keys};
+use f1_ingest_tests::binary::{Run, command, run, run_in};
+use f1_ingest_tests::store::{Store, environment, keys, unfinished};
 use f1_ingest_tests::upstream::{Reply, Upstream};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The least that S3 takes for a part.
@@ -35,25 +34,14 @@ fn mock(length: usize) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
 /// Uploads a mock file in parts of [`PART`].
 fn upload(file: &Path, environment: &[(String, String)], arguments: &[&str]) -> Run {
     let all = [&["run", "--mock-file", file.to_str().unwrap(), "--part-size", "5MiB"], arguments].concat();
-    let variables: Vec<(&str, &str)> = environment.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    run(&all, &variables)
-}
-
-/// The files of uploads that were begun and not ended, in a store's folder.
-fn open_uploads(store: &Path) -> Vec<String> {
-    let names = fs::read_dir(store).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.contains(".upload") || name.starts_with(".tmp")).collect()
-}
-
-fn folder(store: &Store) -> PathBuf {
-    store.bucket().parent().unwrap().to_owned()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    run_in(&all, environment)
 }
 
 #[test]
@@ -71,8 +59,8 @@ fn a_part_that_fails_is_sent_again_and_the_object_is_the_file() {
     ]);
     let run = upload(&file, &environment(&proxy.url("")), &[]).expect(0);
     assert_eq!(store.keys(), run.keys());
-    assert_eq!(hex(&store.object(run.keys()[0])), hex(&fs::read(&file).unwrap()));
-    assert_eq!(open_uploads(&folder(&store)), [""; 0]);
+    assert_eq!(sha256(&store.object(run.keys()[0])), sha256(&fs::read(&file).unwrap()));
+    assert_eq!(unfinished(store.folder()), [""; 0]);
 
     let asked = proxy.asked();
     let sizes: Vec<usize> = asked
@@ -99,7 +87,7 @@ fn what_fails_at_the_end_is_aborted_at_the_server() {
         asked[asked.len() - 2..].iter().filter_map(|asked| asked.line.split(' ').next()).collect();
     // The error came with a 200, so that the object is looked for.
     assert_eq!(last, ["DELETE", "HEAD"]);
-    assert_eq!((store.keys().len(), open_uploads(&folder(&store))), (0, vec![]));
+    assert_eq!((store.keys().len(), unfinished(store.folder())), (0, vec![]));
 }
 
 #[test]
@@ -111,8 +99,8 @@ fn a_key_that_is_lost_at_the_end_is_made_anew() {
     let proxy = Upstream::start(replies);
     let run = upload(&file, &environment(&proxy.url("")), &[]).expect(0);
     assert_eq!(store.keys(), run.keys());
-    assert_eq!(hex(&store.object(run.keys()[0])), hex(&fs::read(&file).unwrap()));
-    assert_eq!(open_uploads(&folder(&store)), [""; 0]);
+    assert_eq!(sha256(&store.object(run.keys()[0])), sha256(&fs::read(&file).unwrap()));
+    assert_eq!(unfinished(store.folder()), [""; 0]);
 }
 
 #[test]
@@ -129,7 +117,7 @@ fn runs_at_once_all_store_their_document() {
     printed.sort();
     assert_eq!(printed, store.keys(), "every printed key is an object of its own");
     assert_eq!(printed.len(), 3);
-    assert_eq!(open_uploads(&folder(&store)), [""; 0]);
+    assert_eq!(unfinished(store.folder()), [""; 0]);
 }
 
 /// Lets so many bytes through to a store, and then no more.
@@ -204,11 +192,11 @@ fn a_host_that_is_killed_leaves_no_object_and_after_the_next_run_no_upload() {
         host.kill().unwrap();
         host.wait().unwrap();
         assert_eq!(store.keys(), [""; 0], "killed after {moment} bytes of {total}");
-        left_open += usize::from(!open_uploads(&folder(&store)).is_empty());
+        left_open += usize::from(!unfinished(store.folder()).is_empty());
 
         let run = upload(&file, &store.environment(), &[]).expect(0);
         assert_eq!(store.keys(), run.keys());
-        assert_eq!(open_uploads(&folder(&store)), [""; 0], "killed after {moment} bytes of {total}");
+        assert_eq!(unfinished(store.folder()), [""; 0], "killed after {moment} bytes of {total}");
     }
     assert!(left_open >= 8, "hardly any kill met an upload: {left_open}");
 }
@@ -220,12 +208,12 @@ fn an_embedded_store_that_is_killed_is_whole_after_the_next_run() {
         let store = killed(&file, moment);
         let bucket = store.path().join("f1-data");
         assert_eq!(keys(&bucket), [""; 0], "killed at part {moment}");
-        assert_ne!(open_uploads(store.path()), [""; 0], "the kill met no upload");
+        assert_ne!(unfinished(store.path()), [""; 0], "the kill met no upload");
 
         let run = upload(&file, &[], &["--store", store.path().to_str().unwrap()]).expect(0);
-        assert_eq!(open_uploads(store.path()), [""; 0], "killed at part {moment}");
+        assert_eq!(unfinished(store.path()), [""; 0], "killed at part {moment}");
         assert_eq!(keys(&bucket), run.keys());
-        assert_eq!(hex(&fs::read(bucket.join(run.keys()[0])).unwrap()), hex(&fs::read(&file).unwrap()));
+        assert_eq!(sha256(&fs::read(bucket.join(run.keys()[0])).unwrap()), sha256(&fs::read(&file).unwrap()));
     }
 }
 
@@ -237,7 +225,7 @@ fn killed(file: &Path, moment: usize) -> tempfile::TempDir {
         let arguments =
             ["run", "--mock-file", file.to_str().unwrap(), "--part-size", "5MiB", "--store", folder];
         let mut host = command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let parts = || open_uploads(store.path()).iter().filter(|name| name.contains(".part-")).count();
+        let parts = || unfinished(store.path()).iter().filter(|name| name.contains(".part-")).count();
         while host.try_wait().unwrap().is_none() && parts() < moment {
             thread::sleep(Duration::from_millis(1));
         }
@@ -261,27 +249,6 @@ fn a_long_document_needs_hardly_more_memory_than_a_part() {
     }
 }
 
-/// What boto3 makes of a store; none where there is no Python with it.
-fn boto3(store: &Store, script: &str, arguments: &[&str]) -> Option<Value> {
-    let python = root().join("target/python/bin/python");
-    if !python.exists() {
-        eprintln!("skipped: there is no {}; tests/run makes it", python.display());
-        return None;
-    }
-    let script = format!("import boto3, json, sys; s3 = boto3.client('s3')\n{script}");
-    let output = Command::new(python)
-        .args(["-c", &script, BUCKET])
-        .args(arguments)
-        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-        .env("AWS_ENDPOINT_URL_S3", store.endpoint())
-        .env("AWS_DEFAULT_REGION", "us-east-2")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
 #[test]
 fn boto3_restores_what_was_compressed() {
     let script = r"
@@ -295,8 +262,8 @@ print(json.dumps([o['ContentEncoding'], o['Metadata']['sha256'], hashlib.sha256(
         let key = run.keys()[0];
         let stored = store.object(key).len();
         assert!(stored < length && (length < PART) == (stored < PART), "{length} became {stored}");
-        let Some(restored) = boto3(&store, script, &[key]) else { return };
-        let sha256 = hex(&fs::read(&file).unwrap());
+        let Some(restored) = store.boto3(script, &[key]) else { return };
+        let sha256 = sha256(&fs::read(&file).unwrap());
         assert_eq!(restored, serde_json::json!(["gzip", sha256, sha256]));
     }
 }
@@ -329,7 +296,7 @@ print(json.dumps([
     code(s3.upload_part, PartNumber=1, Body=b'x', **lost),
 ]))";
     let store = Store::start();
-    let Some(answers) = boto3(&store, script, &[]) else { return };
+    let Some(answers) = store.boto3(script, &[]) else { return };
     let (taken, key, gone) = ("raw/2026-11-24/mock/1.json", "raw/2026-11-24/mock/2.json", "NoSuchUpload");
     let expected = serde_json::json!([
         [taken, key],
@@ -345,7 +312,7 @@ print(json.dumps([
         gone
     ]);
     assert_eq!(answers, expected);
-    assert_eq!(open_uploads(&folder(&store)), [""; 0]);
+    assert_eq!(unfinished(store.folder()), [""; 0]);
 }
 
 /// Whether the store has seen the parts come, and joins them, or leaves them to s3s-fs, as where an ETag is not theirs.
@@ -369,12 +336,8 @@ sums = [hashlib.md5(part).digest() for part in parts]
 tag = '\x22' + hashlib.md5(b''.join(sums)).hexdigest() + '-3\x22'
 print(json.dumps([tag, stored('raw/1.json', None), stored('raw/2.json', '\x22' + '0' * 32 + '\x22')]))";
     let store = Store::start();
-    let Some(answers) = boto3(&store, script, &[]) else { return };
+    let Some(answers) = store.boto3(script, &[]) else { return };
     let expected = serde_json::json!([answers[0], answers[0], true, {"source": "mock"}, "application/json"]);
     assert_eq!((&answers[1], &answers[2]), (&expected, &expected));
-    assert_eq!(fs::read_dir(folder(&store)).unwrap().filter(is_of_an_upload).count(), 0);
-}
-
-fn is_of_an_upload(file: &std::io::Result<fs::DirEntry>) -> bool {
-    file.as_ref().is_ok_and(|file| file.file_name().to_string_lossy().starts_with(".upload"))
+    assert_eq!(unfinished(store.folder()), [""; 0]);
 }

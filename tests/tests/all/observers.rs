@@ -5,13 +5,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use f1_ingest_tests::binary::{Run, Running, command, f1_ingest, run};
-use f1_ingest_tests::python::python;
+use f1_ingest_tests::installed::python;
 use f1_ingest_tests::store::Store;
 use f1_ingest_tests::synthetic::{CATALOGUE, recording};
-use f1_ingest_tests::upstream::{Asked, Gate, Reply, Upstream};
+use f1_ingest_tests::upstream::{Asked, Gate, RESULTS, Reply, Upstream};
 use serde_json::Value;
-
-const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
 
 /// A run that fetches from an upstream of these replies and stores in `store`.
 fn ingest(store: &Store, reply: Reply, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
@@ -215,11 +213,11 @@ fn on_a_terminal_each_source_has_a_line_and_elsewhere_none() {
     let folder = tempfile::tempdir().unwrap();
     let (_, plan) = CATALOGUE.iter().find(|(_, plan)| plan.telemetry_hz > 0).unwrap();
     let session = recording::write(plan, folder.path()).unwrap();
-    let (recording, season, round) = (folder.path(), session.season.to_string(), session.round.to_string());
+    let (recording, choice) = (folder.path(), session.choice());
     let (store, another) = (folder.path().join("store"), folder.path().join("another"));
     let arguments = |store: &'_ Path| {
         let options = ["--replay", recording.to_str().unwrap(), "--store", store.to_str().unwrap()];
-        let choice = ["--season", &season, "--round", &round, "--session", &session.name];
+        let choice = choice.each_ref().map(String::as_str);
         let documents = ["--include-fastf1", "--include-telemetry", "--include-livetiming"];
         [&options[..], &choice, &documents].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
     };

@@ -1,10 +1,9 @@
 //! Every option and variable, both ways; and what is refused before anything is sent.
 
-use f1_ingest_tests::binary::run;
+use f1_ingest_tests::binary::{run, run_in};
 use f1_ingest_tests::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store};
-use f1_ingest_tests::upstream::{Reply, Upstream};
+use f1_ingest_tests::upstream::{Asked, RESULTS, Reply, Upstream};
 
-const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
 
 /// An S3 endpoint that has nothing, takes everything and remembers what it was asked.
@@ -13,11 +12,7 @@ fn endpoint() -> Upstream {
 }
 
 /// The first PUT that `endpoint` got from a run with these arguments and variables.
-fn put(
-    endpoint: &Upstream,
-    arguments: &[&str],
-    variables: &[(&str, &str)],
-) -> f1_ingest_tests::upstream::Asked {
+fn put(endpoint: &Upstream, arguments: &[&str], variables: &[(&str, &str)]) -> Asked {
     let arguments: Vec<&str> = ["run"].iter().chain(arguments).copied().collect();
     run(&arguments, &[&KEYS[..], variables].concat()).expect(0);
     let put = endpoint.asked().into_iter().find(|asked| asked.line.starts_with("PUT"));
@@ -111,9 +106,8 @@ fn logs_are_text_or_one_object_a_line() {
     let jolpica = Upstream::start([Reply::json(RESULTS)]);
     let store = Store::start();
     let results = jolpica.url("/");
-    let variables = store.environment();
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let json = run(&["run", "--jolpica-url", &results, "--log-format", "json"], &variables).expect(0);
+    let environment = store.environment();
+    let json = run_in(&["run", "--jolpica-url", &results, "--log-format", "json"], &environment).expect(0);
     assert!(!json.stderr.is_empty());
     for line in json.stderr.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
@@ -122,7 +116,7 @@ fn logs_are_text_or_one_object_a_line() {
             "{line}"
         );
     }
-    let text = run(&["run", "--jolpica-url", &results], &variables).expect(0);
+    let text = run_in(&["run", "--jolpica-url", &results], &environment).expect(0);
     assert!(text.stderr.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_err()));
 }
 

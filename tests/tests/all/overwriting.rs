@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
 
-use f1_ingest_tests::binary::{Run, run};
+use f1_ingest_tests::binary::{Run, run_in};
 use f1_ingest_tests::store::{Store, environment};
-use f1_ingest_tests::upstream::{Asked, Reply, Upstream};
-
-const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
+use f1_ingest_tests::upstream::{Asked, RESULTS, Reply, Upstream};
 
 /// A store that overwrites: in front of a real one, it clears away what a conditional write would meet.
 #[derive(Clone)]
@@ -43,9 +41,7 @@ fn key(asked: &Asked) -> &str {
 
 /// One run through `proxy`, with these arguments.
 fn ingest(proxy: &Upstream, arguments: &[&str]) -> Run {
-    let variables = environment(&proxy.url(""));
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    run(&[&["run"], arguments].concat(), &variables)
+    run_in(&[&["run"], arguments].concat(), &environment(&proxy.url("")))
 }
 
 #[test]

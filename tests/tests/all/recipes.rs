@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 
 use f1_ingest_component::options::{Command as Asked, parse, variables};
 use f1_ingest_tests::binary::{Run, command, f1_ingest, root, run};
-use f1_ingest_tests::python::python;
+use f1_ingest_tests::installed::python;
+use f1_ingest_tests::skip::skip;
 use serde_json::{Value, json};
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
@@ -122,7 +123,7 @@ fn cron_runs_at_noon() {
 fn systemd_takes_the_units() {
     let analyze = |arguments: &[&str]| Command::new("systemd-analyze").args(arguments).output();
     if analyze(&["--version"]).is_err() {
-        eprintln!("skipped: no systemd-analyze here");
+        skip("there is no systemd-analyze");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

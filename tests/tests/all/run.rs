@@ -1,6 +1,6 @@
 //! The main path: the real component in the real host, real HTTP, a store that verifies signatures.
 
-use f1_ingest_tests::binary::{Run, command, run};
+use f1_ingest_tests::binary::{Run, command, run, run_in};
 use f1_ingest_tests::shared::shared;
 use f1_ingest_tests::store::{BUCKET, SECRET_KEY, Store, environment, keys};
 use f1_ingest_tests::upstream::{Reply, Upstream};
@@ -12,8 +12,7 @@ const RESULTS: &str = r#"{"MRData": {"total": "1", "RaceTable": {"Races": [{"rou
 fn ingest(upstream: &Upstream, environment: &[(String, String)], arguments: &[&str]) -> Run {
     let url = upstream.url("/ergast/f1/current/last/results.json");
     let all: Vec<&str> = ["run", "--jolpica-url", &url].iter().chain(arguments).copied().collect();
-    let variables: Vec<(&str, &str)> = environment.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let run = run(&all, &variables);
+    let run = run_in(&all, environment);
     assert!(
         !run.stderr.contains(SECRET_KEY) && !run.stdout.contains(SECRET_KEY),
         "the secret shows:\n{run:?}"
@@ -34,7 +33,7 @@ fn the_upstreams_bytes_are_stored_untouched_with_their_metadata() {
     assert_eq!(store.keys(), [key]);
     assert_eq!(store.object(key), RESULTS.as_bytes());
 
-    let sha256: String = Sha256::digest(RESULTS).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex::encode(Sha256::digest(RESULTS));
     let metadata = store.metadata(key);
     for value in
         ["\"source\":\"jolpica\"", &format!("\"ingest_time_utc\":\"{seconds}\""), &sha256, "application/json"]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use f1_ingest_tests::binary::{Run, f1_ingest, root, run};
-use f1_ingest_tests::python::python;
+use f1_ingest_tests::installed::installed;
 use f1_ingest_tests::server::{Says, Server};
 use f1_ingest_tests::store::Store;
 use serde_json::{Value, json};
@@ -27,14 +27,8 @@ struct Runtime {
     component: PathBuf,
 }
 
-/// A program that `tests/run` installs under `target/`.
-fn installed(path: &str) -> Option<String> {
-    let program = root().join("target").join(path);
-    if !program.exists() {
-        eprintln!("skipped: there is no {}; tests/run makes it", program.display());
-        return None;
-    }
-    Some(program.to_str().unwrap().to_owned())
+fn program(path: &str) -> Option<String> {
+    installed(path).map(|program| program.to_str().unwrap().to_owned())
 }
 
 /// The first line that a command prints.
@@ -58,7 +52,7 @@ fn runtimes(folder: &Path, environment: &[(String, String)]) -> Vec<Runtime> {
     let runtime = |name, version, door| Runtime { name, version, door, component: component.clone() };
 
     let mut runtimes = vec![runtime("f1-ingest run", ours, Door::Ours)];
-    if let Some(wasmtime) = installed("wasmtime-cli/bin/wasmtime") {
+    if let Some(wasmtime) = program("wasmtime-cli/bin/wasmtime") {
         let version = version(&wasmtime, &["--version"]);
         // wasmtime shows a component no variable that it is not told to.
         let shown: Vec<&str> = environment.iter().flat_map(|(name, _)| ["--env", name.as_str()]).collect();
@@ -77,17 +71,16 @@ fn runtimes(folder: &Path, environment: &[(String, String)]) -> Vec<Runtime> {
         runtimes.push(precompiled);
         runtimes.push(runtime("wasmtime serve", version, Door::Http(words(&wasmtime, &serve))));
     }
-    if let Some(jco) = installed("runtimes/node_modules/.bin/jco") {
+    if let Some(jco) = program("runtimes/node_modules/.bin/jco") {
         let version =
             format!("jco {} on Node {}", version(&jco, &["--version"]), version("node", &["--version"]));
         runtimes.push(runtime("jco run", version, Door::Cli(words(&jco, &["run"]))));
     }
-    if let Some(python) = python() {
-        let python = python.to_str().unwrap();
+    if let Some(python) = program("python/bin/python") {
         let print = "import importlib.metadata, sys; print('wasmtime', importlib.metadata.version('wasmtime'), 'on Python', sys.version.split()[0])";
-        let version = version(python, &["-c", print]);
+        let version = version(&python, &["-c", print]);
         let script = root().join("tests/runtimes/run.py");
-        let cli = Door::Cli(words(python, &[script.to_str().unwrap()]));
+        let cli = Door::Cli(words(&python, &[script.to_str().unwrap()]));
         runtimes.push(runtime("Python", version, cli));
     }
     runtimes

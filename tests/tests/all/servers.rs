@@ -2,14 +2,12 @@
 
 use std::process::Command;
 
-use f1_ingest_tests::binary::{Run, command, root};
-use f1_ingest_tests::python::python;
+use f1_ingest_tests::binary::{root, run_in};
+use f1_ingest_tests::installed::python;
 use f1_ingest_tests::server::{Server, answer, eventually};
-use f1_ingest_tests::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store};
-use f1_ingest_tests::upstream::{Gate, Reply, Upstream};
+use f1_ingest_tests::store::Store;
+use f1_ingest_tests::upstream::{Gate, RESULTS, Reply, Upstream};
 use serde_json::Value;
-
-const RESULTS: &str = r#"{"MRData": {"total": "1"}}"#;
 
 /// The environment of a service that fetches from `upstream` and stores in `store`.
 fn environment(upstream: &Upstream, store: &Store) -> Vec<(String, String)> {
@@ -103,8 +101,7 @@ fn a_token_is_wanted_where_one_is_set_and_on_a_public_address() {
     let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
     let mut variables = environment(&upstream, &store);
     let public = ["serve", "--listen", "0.0.0.0:0"];
-    let refused: Run = command(&public, &[]).envs(variables.clone()).output().unwrap().into();
-    refused.expect(2).says(&["F1_INGEST_TOKEN", "127.0.0.1"]);
+    run_in(&public, &variables).expect(2).says(&["F1_INGEST_TOKEN", "127.0.0.1"]);
 
     variables.push(("F1_INGEST_TOKEN".into(), "a-token-of-ours".into()));
     let server = Server::ours(&public, &variables);
@@ -177,8 +174,7 @@ fn a_missed_run_of_the_schedule_is_made_up_for_once() {
         (&["--schedule", "0 12 * * *", "--state", "/no/such/folder/x"], "--state"),
     ] {
         let all = [&SERVE[..], wrong].concat();
-        let run: Run = command(&all, &[]).envs(variables.clone()).output().unwrap().into();
-        run.expect(2).says(&[named]);
+        run_in(&all, &variables).expect(2).says(&[named]);
     }
 }
 
@@ -231,24 +227,12 @@ fn a_recording_is_served_under_the_names_of_its_hosts() {
 
 #[test]
 fn boto3_reads_what_was_stored_with_its_metadata() {
-    let Some(python) = python() else { return };
     let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
-    let mut job = command(&["run", "--jolpica-url", &upstream.url("/")], &[]);
-    let output = job.envs(store.environment()).output().unwrap();
-    let key = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-    let script = "import boto3, json, sys; o = boto3.client('s3').get_object(Bucket=sys.argv[1], Key=sys.argv[2]); \
-        print(json.dumps([o['Body'].read().decode(), o['ContentType'], o['Metadata']]))";
-    let output = Command::new(python)
-        .args(["-c", script, BUCKET, &key])
-        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-        .env("AWS_ENDPOINT_URL_S3", store.endpoint())
-        .env("AWS_REGION", "us-east-2")
-        .env("AWS_DEFAULT_REGION", "us-east-2")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = run_in(&["run", "--jolpica-url", &upstream.url("/")], &store.environment());
+    let key = run.stdout.trim();
+    let script = "o = s3.get_object(Bucket=sys.argv[1], Key=sys.argv[2])
+print(json.dumps([o['Body'].read().decode(), o['ContentType'], o['Metadata']]))";
+    let Some(read) = store.boto3(script, &[key]) else { return };
     assert_eq!((&read[0], &read[1]), (&Value::from(RESULTS), &Value::from("application/json")));
     assert_eq!(read[2]["source"], "jolpica");
     assert_eq!(read[2]["ingest_time_utc"], key.rsplit('/').next().unwrap().trim_end_matches(".json"));

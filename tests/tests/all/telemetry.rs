@@ -1,12 +1,12 @@
 //! Telemetry end to end: cell for cell what FastF1 makes of it, in bounded memory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use f1_ingest_tests::binary::{Run, run};
-use f1_ingest_tests::compare::{Value, compare};
+use f1_ingest_tests::compare::{Value, compare, compare_written};
 use f1_ingest_tests::golden;
-use f1_ingest_tests::shared::shared;
+use f1_ingest_tests::shared::{sessions, shared};
 use f1_ingest_tests::store::keys;
 use f1_ingest_tests::synthetic::{CATALOGUE, FULL_LENGTH, Kind, Plan, recording};
 use serde::de::IgnoredAny;
@@ -38,8 +38,8 @@ impl Stored {
     /// The document of a synthetic session.
     fn of(plan: &Plan, recording: &Path, arguments: &[&str]) -> Stored {
         let session = recording::write(plan, recording).expect("a recording");
-        let (season, round) = (session.season.to_string(), session.round.to_string());
-        let choice = ["--season", &season, "--round", &round, "--session", &session.name];
+        let choice = session.choice();
+        let choice = choice.each_ref().map(String::as_str);
         Stored::by(&[recording], &[&choice, arguments].concat())
     }
 
@@ -83,6 +83,19 @@ fn every_cell_of_the_recorded_session_is_fastf1s() {
         let asked: Vec<_> = asked.collect();
         assert_eq!(asked.len(), 1, "both documents are made of one download: {asked:?}");
     }
+}
+
+#[test]
+fn every_cell_of_a_qualifying_of_full_length_is_fastf1s() {
+    let Some(sessions) = sessions() else { return };
+    let session = sessions.iter().find(|session| session.name == "2025-mexico-Q").expect("it is recorded");
+    let Some(expected) = session.telemetry_by_fastf1() else { return };
+    let recordings: Vec<_> = session.recordings.iter().map(PathBuf::as_path).collect();
+    let stored = Stored::by(&recordings, &session.choice.each_ref().map(String::as_str));
+    let actual = stored.bytes("telemetry").unwrap_or_else(|| panic!("{}", stored.run.stderr));
+    let agreement = compare_written(&expected, str::from_utf8(actual).expect("JSON is UTF-8"));
+    println!("{}: {agreement}", session.name);
+    assert!(agreement.total > 6_300_000 && agreement.is_complete(), "{agreement}");
 }
 
 #[test]
