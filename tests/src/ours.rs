@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use f1_ingest_component::client::Client;
-use f1_ingest_component::fastf1;
-use f1_ingest_component::options::{Command, Job, parse};
-use f1_ingest_component::runtime::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::fastf1::{self, Wanted};
+use f1_ingest_component::http::client::Client;
+use f1_ingest_component::http::transport::{Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::job::Job;
+use f1_ingest_component::options::{Command, parse};
 use f1_ingest_component::schedule::session_asked_for;
+use f1_ingest_component::source::Source;
 use futures_util::TryStreamExt;
 use http::{HeaderMap, StatusCode};
 
@@ -66,24 +68,16 @@ impl Clock for &Replay {
     }
 }
 
-/// Which document of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    Fastf1,
-    Telemetry,
-}
-
 /// A document of the session that these options choose, or why there is none.
 pub fn document(replay: &Replay, source: Source, choice: &[String]) -> Result<Value, String> {
     let job = job(source, choice);
-    let client = Client::new(replay, &job);
+    let client = Client::new(replay, job.http(0));
     let body = async {
-        let session = session_asked_for(&client, &job).await?;
-        let loaded = fastf1::load(&client, &job, &session).await?;
-        let document = match source {
-            Source::Fastf1 => loaded.tables()?,
-            Source::Telemetry => loaded.telemetry()?,
-        };
+        let request = job.items.first().and_then(|item| item.session.as_ref()).expect("the source needs one");
+        let session = session_asked_for(&client, &job.upstreams, request).await?;
+        let wanted = Wanted { tables: job.wants(Source::Fastf1), telemetry: job.wants(Source::Telemetry) };
+        let data = fastf1::load(&client, &job.upstreams, &session, wanted).await?;
+        let document = if wanted.tables { data.tables()? } else { data.telemetry()? };
         document.body.try_concat().await
     };
     let body = pollster::block_on(body).map_err(|e| e.message)?;
@@ -91,11 +85,7 @@ pub fn document(replay: &Replay, source: Source, choice: &[String]) -> Result<Va
 }
 
 fn job(source: Source, choice: &[String]) -> Job {
-    let include = match source {
-        Source::Fastf1 => "--include-fastf1",
-        Source::Telemetry => "--include-telemetry",
-    };
-    let base = ["--bucket", "lake", "--dry-run", include, "--requests-per-second", "0"];
+    let base = ["--bucket", "lake", "--dry-run", "--sources", source.name(), "--requests-per-second", "0"];
     match parse(&[&base.map(str::to_owned), choice].concat(), |_| None) {
         Ok(Command::Ingest(job)) => *job,
         other => panic!("{other:?}"),

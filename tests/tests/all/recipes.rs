@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use f1_ingest_component::options::{Command as Asked, parse, variables};
+use f1_ingest_component::options::table::variables;
+use f1_ingest_component::options::{Command as Asked, parse};
 use f1_ingest_tests::binary::{Run, command, f1_ingest, root, run};
 use f1_ingest_tests::installed::python;
 use f1_ingest_tests::skip::skip;

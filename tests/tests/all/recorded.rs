@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use f1_ingest_component::fastf1::telemetry::{Car, Keep, Position, Reader, Samples, document, zero_date};
+use f1_ingest_component::source::Source;
+use f1_ingest_feeds::telemetry::{Car, Keep, Position, Reader, Samples, document, zero_date};
 use f1_ingest_tests::compare::{Agreement, Value, compare, compare_written};
-use f1_ingest_tests::ours::{self, Replay, Source};
+use f1_ingest_tests::ours::{self, Replay};
 use f1_ingest_tests::shared::{sessions, shared};
 
 #[test]

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::process::Command;
 
 use chrono::DateTime;
-use f1_ingest_component::livetiming::built_path;
-use f1_ingest_component::schedule::{Event, Name, Round, SessionRequest, choose, f1schedule, index, jolpica};
+use f1_ingest_component::livetiming::{built_path, index};
+use f1_ingest_component::schedule::{Round, SessionRequest, choose, f1schedule, jolpica};
+use f1_ingest_component::session::{Event, SessionName};
 use f1_ingest_tests::golden;
 use f1_ingest_tests::shared::shared;
 use serde_json::Value;
@@ -33,7 +34,7 @@ fn every_choice_is_fastf1s() {
                 "f1timing" => ["livetiming.formula1.com", "livetiming-mirror.fastf1.dev"]
                     .into_iter()
                     .find_map(|host| read(format!("{host}/static/{season}/Index.json")))
-                    .map(|body| index::parse(&body, *season)),
+                    .map(|body| index::events(&body, *season)),
                 _ => read(format!("api.jolpi.ca/ergast/f1/{season}.json"))
                     .map(|body| jolpica::parse(&body, *season)),
             };
@@ -47,7 +48,7 @@ fn every_choice_is_fastf1s() {
                     Round::Number(number.as_u64().and_then(|n| u32::try_from(n).ok()).expect("a round"))
                 }
             }),
-            session: Name::parse(session).expect("a session"),
+            session: Some(SessionName::parse(session).expect("a session")),
             as_of: None,
         };
         let chosen = choose(events, *season, &request, DateTime::UNIX_EPOCH).ok().flatten();
