@@ -3,7 +3,7 @@
 
     cargo build --release -p f1-ingest && target/python/bin/python tests/bench/fastf1.py [--runs 5]
 
-Measures the 2018 Azerbaijan race where ../shared has it, else a synthetic race of our own generator.
+Measures the 2018 Azerbaijan race if ../shared has it, else a synthetic race of our own generator.
 """
 import argparse
 import json

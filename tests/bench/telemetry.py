@@ -4,7 +4,7 @@
     cargo build --release -p f1-ingest && target/python/bin/python tests/bench/telemetry.py [--runs 3]
 
 Ours stores the whole document, in the embedded store and in an S3 server beside it; FastF1 loads the session and drops
-it, as the Python script did. Measures the recorded 2024 Chinese Sprint Qualifying where ../shared has it, and a
+it, as the Python script did. Measures the recorded 2024 Chinese Sprint Qualifying if ../shared has it, and a
 synthetic race of full length.
 """
 import argparse

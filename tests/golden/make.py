@@ -12,7 +12,7 @@ load; `OUT/<folder>.json.gz` becomes
     {"session": {...}, "fastf1": {"laps": [...], "weather": [...], "results": [...]},
      "telemetry": {"car_data": {...}, "pos_data": {...}} or null, "warnings": [...], "error": null}
 
-where each table is what DataFrame.to_json(orient="records") gives, and null where FastF1 could not
+where each table is what DataFrame.to_json(orient="records") gives, and null if FastF1 could not
 load it. Nothing goes to the network: what the recording does not have is a 404. FastF1 is imported
 once, so that many sessions cost little more than their own time.
 """
@@ -72,7 +72,7 @@ def records(table):
 
 
 def loaded(get):
-    """What `get` gives, or None where FastF1 could not load it."""
+    """What `get` gives, or None if FastF1 could not load it."""
     try:
         return get()
     except fastf1.exceptions.DataNotLoadedError:

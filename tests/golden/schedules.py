@@ -4,7 +4,7 @@
     python tests/golden/schedules.py RECORDING > choices.json
 
 A list of [backend, season, event, session, path], where event is a round or a name that a user might
-type, and path is FastF1's `api_path`, or null where it finds no such event or session.
+type, and path is FastF1's `api_path`, or null if it finds no such event or session.
 """
 import json
 import random

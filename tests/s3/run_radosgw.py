@@ -23,7 +23,7 @@ SEARCHED = [LIBRARIES, LIBRARIES / "ceph", PROGRAMS / "lib" / LIBRARIES.name]
 # What a cluster calls its only zone group.
 REGION = "default"
 USERS = {"writer": "radosgw-writer-secret", "stranger": "radosgw-stranger-secret"}
-# Seconds. It takes two, and more where the disk is busy.
+# Seconds. It takes two, and more if the disk is busy.
 LONGEST_START = 120
 
 CONF = """

@@ -1,6 +1,6 @@
 //! Compares two documents of tables cell by cell, and says how many cells agree.
 //!
-//! A cell agrees where both sides hold the same JSON value (1 and 1.0 are one number, null equals only
+//! A cell agrees if both sides hold the same JSON value (1 and 1.0 are one number, null equals only
 //! null). A missing or extra row or column counts as cells that differ, and so does another column order.
 
 use std::fmt;
@@ -225,7 +225,7 @@ mod tests {
         let laps = r#"{"laps": [{"a": 1, "b": null}, {"a": 2, "b": true}], "weather": null}"#;
         assert_eq!(agreement(laps, laps), (5, 5));
         assert_eq!(agreement(laps, &laps.replace("1,", "1.0,")), (5, 5));
-        assert_eq!(agreement(laps, &laps.replace("true", "1")), (4, 5), "a truth value is no number");
+        assert_eq!(agreement(laps, &laps.replace("true", "1")), (4, 5), "a truth value is not a number");
         assert_eq!(
             agreement(laps, &laps.replace(r#", {"a": 2, "b": true}"#, "")),
             (3, 5),

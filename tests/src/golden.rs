@@ -42,8 +42,8 @@ pub fn python() -> Option<PathBuf> {
     Some(python)
 }
 
-/// Has FastF1 load the sessions in `recordings` and writes golden files of them into `out`. False where there
-/// is no Python with FastF1.
+/// Has FastF1 load the sessions in `recordings` and writes golden files of them into `out`. False if there is no Python
+/// with FastF1.
 pub fn make(recordings: &Path, out: &Path) -> bool {
     let Some(python) = python() else { return false };
     let script = folder().join("make.py");

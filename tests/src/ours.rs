@@ -81,7 +81,7 @@ pub fn document(replay: &Replay, source: Source, choice: &[String]) -> Result<Va
         document.body.try_concat().await
     };
     let body = pollster::block_on(body).map_err(|e| e.message)?;
-    serde_json::from_slice(&body).map_err(|e| format!("the document is no JSON: {e}"))
+    serde_json::from_slice(&body).map_err(|e| format!("the document is not JSON: {e}"))
 }
 
 fn job(source: Source, choice: &[String]) -> Job {

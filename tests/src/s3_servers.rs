@@ -36,7 +36,7 @@ pub struct Offer {
     pub name: String,
     pub endpoint: String,
     pub region: String,
-    /// `writer` may everything, `stranger` nothing; `session` has a token. Not every server has all.
+    /// `writer` may do everything, `stranger` nothing; `session` has a token. Not every server has all.
     pub users: BTreeMap<String, Keys>,
     /// The ARN of a role with an STS at the same endpoint.
     pub role: Option<String>,
@@ -113,7 +113,7 @@ impl Server {
         Some(Server { offer, _process: Process::Python { _script: process } })
     }
 
-    /// The environment of a run that writes here as `user`, where the server has such a user.
+    /// The environment of a run that writes here as `user`, if the server has such a user.
     pub fn environment(&self, user: &str) -> Option<Vec<(String, String)>> {
         let place = [
             ("F1_S3_BUCKET", BUCKET),

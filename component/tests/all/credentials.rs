@@ -102,7 +102,7 @@ fn every_request_is_signed_with_the_keys_of_its_moment() {
 }
 
 #[test]
-fn keys_that_are_still_good_are_used_where_there_are_no_newer_ones() {
+fn keys_that_are_still_good_are_used_if_there_are_no_newer_ones() {
     let refused = || (500, "busy".to_owned());
     let cloud = Cloud::new(&[keys("first", 3600), refused(), refused()]);
     let found = at(&cloud, &job(&CONTAINER).unwrap(), &[0, 3599, 3600]);

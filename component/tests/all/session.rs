@@ -21,7 +21,7 @@ const JOLPICA: &str = "https://jolpica.example/ergast/f1/";
 const RACE: &str = "2024/2024-03-03_Northern_Grand_Prix/2024-03-03_Race/";
 
 /// Upstreams: what begins with a key is answered with its status and body, the longest key wins; all else
-/// is 404. Remembers each URL, marked where the token came along.
+/// is 404. Remembers each URL, marked if the token came along.
 struct Upstreams {
     answers: BTreeMap<String, (u16, String)>,
     asked: RefCell<Vec<String>>,

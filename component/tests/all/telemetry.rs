@@ -5,7 +5,7 @@ use f1_ingest_feeds::feed::Unusable;
 use f1_ingest_feeds::telemetry::{Car, Keep, Position, Reader, document};
 use proptest::prelude::*;
 
-/// The document of two feeds that arrive in chunks; the text of the failure where there is one.
+/// The document of two feeds that arrive in chunks; or why there is none.
 fn read(car: &[u8], position: &[u8], drivers: &[String], chunk: usize) -> Result<String, Unusable> {
     let (mut cars, mut positions) =
         (Reader::<Car>::new(Keep::Samples), Reader::<Position>::new(Keep::Samples));
@@ -102,7 +102,7 @@ fn tells_how_a_status_came() {
 }
 
 #[test]
-fn has_no_zero_date_where_the_first_car_starts_late() {
+fn has_no_zero_date_if_the_first_car_starts_late() {
     let one = "1 1 1 1 1";
     let late = car("00:00:02.000", &[("2Z", &[("1", one), ("44", one)]), ("1Z", &[("44", one)])]);
     assert_eq!(

@@ -2,7 +2,7 @@
 //!
 //!     agreement RECORDINGS GOLDEN [NAME...]
 //!
-//! with the folders that `synthetic` and `tests/golden/make.py` write. Exits 0 only where all cells agree.
+//! with the folders that `synthetic` and `tests/golden/make.py` write. Exits 0 only if all cells agree.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -31,7 +31,7 @@ impl Object {
         self.attributes.as_ref()?.user_metadata.get("run-id")
     }
 
-    /// The document in it; empty where it cannot be restored.
+    /// The document in it; empty if it cannot be restored.
     pub fn restored(&self) -> Vec<u8> {
         let gzip = self.attributes.as_ref().and_then(|attributes| attributes.content_encoding.as_deref());
         if gzip != Some("gzip") {

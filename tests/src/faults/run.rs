@@ -25,7 +25,7 @@ pub struct End {
     pub stderr: String,
     pub run_id: String,
     pub took: Duration,
-    /// What its requests met, where a proxy was before the store.
+    /// What its requests met, if there was a proxy before the store.
     pub met: Vec<Met>,
 }
 

@@ -29,7 +29,7 @@ pub fn gap(ms: i64) -> String {
 }
 
 /// `2024-05-06T12:34:56`, with as many digits of a second (at most 7, trailing zeros cut, as .NET does)
-/// and the `Z` where `digits` is given.
+/// and the `Z` if `digits` is given.
 pub fn utc(start: DateTime<Utc>, ms: i64, digits: Option<usize>) -> String {
     let at = start + TimeDelta::milliseconds(ms);
     let seconds = at.format("%Y-%m-%dT%H:%M:%S");

@@ -168,7 +168,7 @@ fn race_results(plan: &Plan, story: &Story, endpoint: &str) -> Vec<Json> {
     cars.iter()
         .enumerate()
         .map(|(i, car)| {
-            // The last to finish is thrown out after the race, where there are enough.
+            // The last to finish is thrown out after the race, if there are enough.
             let thrown_out =
                 plan.quirks && i + 1 == cars.iter().filter(|car| car.fate == Fate::Running).count() && i > 4;
             let (text, status) = match car.fate {

@@ -81,7 +81,7 @@ pub struct Car {
 }
 
 impl Car {
-    /// The time of the last crossing of the line, 0 where there is none.
+    /// The time of the last crossing of the line, 0 if there is none.
     pub fn last_line(&self) -> i64 {
         self.laps.iter().rfind(|lap| lap.crosses_line).map_or(0, Lap::end)
     }

@@ -1,5 +1,5 @@
 //! Where credentials come from: each place that AWS documents, against a fake that checks what it is sent,
-//! and moto, which lets nobody in who has not the right keys, token and signature.
+//! and moto, which lets nobody in without the right keys, token and signature.
 
 mod profiles;
 mod services;

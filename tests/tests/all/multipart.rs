@@ -230,7 +230,7 @@ fn killed(file: &Path, moment: usize) -> tempfile::TempDir {
             thread::sleep(Duration::from_millis(1));
         }
         let _ = host.kill();
-        // A run that was too quick to be killed is no case.
+        // A run that was too quick to be killed does not count.
         if !host.wait().unwrap().success() {
             return store;
         }
@@ -315,7 +315,7 @@ print(json.dumps([
     assert_eq!(unfinished(store.folder()), [""; 0]);
 }
 
-/// Whether the store has seen the parts come, and joins them, or leaves them to s3s-fs, as where an ETag is not theirs.
+/// Whether the store has seen the parts come, and joins them, or leaves them to s3s-fs, as it does if an ETag is not theirs.
 #[test]
 fn an_object_of_parts_is_the_same_however_it_is_completed() {
     let script = r"

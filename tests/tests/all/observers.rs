@@ -134,7 +134,7 @@ fn no_observer_makes_a_run_fail() {
     let (store, folder) = (Store::start(), tempfile::tempdir().unwrap());
     let broken = Upstream::start([Reply::new(500, "")]);
     let nobody = "http://127.0.0.1:9";
-    // A folder is no file that can be written.
+    // A folder, which cannot be written as a file.
     let taken = folder.path().join("taken");
     std::fs::create_dir(&taken).unwrap();
     let taken = taken.to_str().unwrap();
@@ -242,7 +242,7 @@ fn on_a_terminal_each_source_has_a_line_and_elsewhere_none() {
 }
 
 #[test]
-fn a_line_tells_how_long_it_takes_where_a_length_is_known() {
+fn a_line_tells_how_long_it_takes_if_a_length_is_known() {
     let Some(python) = python() else { return };
     let gate = Gate::default();
     let body = format!(r#"{{"MRData":{{"x":"{}"}}}}"#, "0".repeat(99_981)).into_bytes();

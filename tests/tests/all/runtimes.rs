@@ -126,7 +126,7 @@ fn document() -> String {
     json!({"MRData": {"total": "60000", "rows": rows}}).to_string()
 }
 
-/// A recording of one document, and its URL where a replay server at `address` has it.
+/// A recording of one document, for a replay server.
 fn record(folder: &Path, document: &str) {
     std::fs::write(folder.join("results.json"), document).unwrap();
     let entry =

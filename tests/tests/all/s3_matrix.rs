@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 /// Not ASCII, so that a server that meddles with the bytes is caught.
 const RESULTS: &str = r#"{"MRData": {"total": "1", "RaceTable": {"Races": [{"raceName": "São Paulo"}]}}}"#;
 
-/// What a server does in one case: a word or two for the table, or None where it lacks what the case needs.
+/// What a server does in one case: a word or two for the table, or None if it lacks what the case needs.
 /// What must hold everywhere is asserted.
 type Case = (&'static str, fn(&Visit) -> Option<String>);
 

@@ -97,7 +97,7 @@ fn told_to_stop_it_ends_the_run_under_way_and_begins_no_other() {
 }
 
 #[test]
-fn a_token_is_wanted_where_one_is_set_and_on_a_public_address() {
+fn a_token_is_wanted_if_one_is_set_and_on_a_public_address() {
     let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
     let mut variables = environment(&upstream, &store);
     let public = ["serve", "--listen", "0.0.0.0:0"];

@@ -53,7 +53,10 @@ fn lines_are_json_but_for_those_that_are_torn_on_purpose() {
             assert!(lines.iter().all(|(stamp, _)| is_stamp(stamp)), "{plan:?} {name}");
             let broken =
                 lines.iter().filter(|(_, payload)| serde_json::from_str::<Value>(payload).is_err()).count();
-            assert!(broken <= if plan.quirks { 2 } else { 0 }, "{plan:?} {name}: {broken} lines are no JSON");
+            assert!(
+                broken <= if plan.quirks { 2 } else { 0 },
+                "{plan:?} {name}: {broken} lines are not JSON"
+            );
         }
     }
 }

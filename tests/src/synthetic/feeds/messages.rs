@@ -51,7 +51,7 @@ fn entry(plan: &Plan, story: &Story, message: &Message, dice: &mut Dice) -> Json
         entry.set("Scope", scope);
     }
     if let Some(sector) = message.sector {
-        // A number most of the time, text or nothing where somebody typed it.
+        // A number most of the time, text or nothing if somebody typed it.
         let odd = plan.quirks && dice.one_in(4);
         entry.set("Sector", if odd { Json::from("pit") } else { Json::Int(sector) });
     }

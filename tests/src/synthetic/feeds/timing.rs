@@ -17,7 +17,7 @@ pub struct Update {
     at: i64,
     number: String,
     fields: Vec<(String, Json)>,
-    /// Tell it even where nothing is new.
+    /// Tell it even if nothing is new.
     again: bool,
 }
 

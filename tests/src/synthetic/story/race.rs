@@ -101,7 +101,7 @@ pub fn story(plan: &Plan, weekend: Weekend) -> Story {
     if let Some(red) = red {
         tell_red_flag(&mut story, red, plan.abandoned);
     }
-    // The status sometimes says so a moment before the last car's time is in; not at all, where the race
+    // The status sometimes says so a moment before the last car's time is in; not at all, if the race
     // was given up under the red flag.
     if !plan.abandoned {
         story.session_status.push((finish + dice.between(-400, 2_500), "Finished"));
@@ -306,7 +306,7 @@ fn pit(
         }
     };
     if let Some(red) = red {
-        // Everybody waits in the pit lane; the clock of the next lap (of this one, where the line is
+        // Everybody waits in the pit lane; the clock of the next lap (of this one, if the line is
         // behind the boxes) runs on.
         pit_out = red.to + dice.between(4, 9) * SECOND + car.grid * 1_700;
         if now.track.pit == PitLane::BeforeLine {

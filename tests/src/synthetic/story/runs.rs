@@ -87,7 +87,7 @@ fn parts(plan: &Plan, start: i64, dice: &mut Dice) -> Vec<Part> {
     };
     // Where it is given up early, the last part does not take place.
     let lengths = &lengths[..(lengths.len() - usize::from(plan.abandoned && lengths.len() > 1))];
-    // A red flag falls into the second part where there is one.
+    // A red flag falls into the second part if there is one.
     let red_in = lengths.len().min(2) - 1;
     let mut from = start;
     let mut parts = Vec::new();

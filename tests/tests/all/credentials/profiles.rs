@@ -98,7 +98,7 @@ fn sso_gives_the_session_of_a_role() {
 }
 
 #[test]
-fn the_region_is_the_profiles_where_nothing_else_names_one() {
+fn the_region_is_the_profiles_if_nothing_else_names_one() {
     let config = "[default]\nregion = eu-west-3\n[profile lake]\nregion = eu-north-1\n";
     let home = home(&[
         ("config", config),

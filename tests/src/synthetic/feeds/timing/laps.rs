@@ -183,7 +183,7 @@ fn first_and_second_sector(teller: &mut Teller, told: &Told, dice: &mut Dice) {
     }
 }
 
-/// The crossing of the line, or what stands for it where an in-lap ends in the box.
+/// The crossing of the line, or what stands for it if an in-lap ends in the box.
 fn line(teller: &mut Teller, told: &Told, odd: bool, last_line: Option<i64>, dice: &mut Dice) {
     let Told { car, lap, number, delay, quirks } = *told;
     let plan: &Plan = teller.plan;
