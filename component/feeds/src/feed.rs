@@ -33,13 +33,13 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// One message: session time (None where the timestamp cannot be read) and content.
+/// One message: session time (None if the timestamp cannot be read) and content.
 pub struct Message<'j, 'a> {
     pub time: Option<Timedelta>,
     pub content: Content<'j, 'a>,
 }
 
-/// What stands behind a timestamp: an object, or a text that is none (FastF1 keeps it as it is).
+/// What stands behind a timestamp: an object, or text (which FastF1 keeps as it is).
 pub enum Content<'j, 'a> {
     Object(Value<'j, 'a>),
     Text(&'a str),
@@ -76,7 +76,7 @@ pub fn split_timestamp(line: &str) -> (&str, &str) {
     }
 }
 
-/// Hands every message of a feed to `take`, in order. Lines that are no JSON are counted and skipped, as
+/// Hands every message of a feed to `take`, in order. Lines that are not JSON are counted and skipped, as
 /// FastF1 does; a line without content makes the feed unusable, as it does there.
 pub fn each(feed: &[u8], take: &mut dyn FnMut(Message) -> Result<(), Unusable>) -> Result<Count, Unusable> {
     let mut count = Count::default();

@@ -1,22 +1,22 @@
 //! Cuts feeds into lines. Only CRLF ends one (FastF1's `fetch_page`), and a byte order mark before the first is
-//! none of it. A feed is cut where it is written right now, so what follows the last line end is no line.
+//! not part of it. A feed that is still written stops anywhere, so what follows the last line end is dropped.
 
 use std::str::Utf8Error;
 
 pub const LINE_END: &[u8] = b"\r\n";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Where the first line end at `from` or later is over.
+/// The place behind the first line end from `from` on.
 pub fn line_end(bytes: &[u8], from: usize) -> Option<usize> {
     let mut ends = memchr::memchr_iter(b'\n', bytes.get(from..)?).map(|found| from + found + 1);
     ends.find(|end| bytes.get(..*end).is_some_and(|line| line.ends_with(LINE_END)))
 }
 
-/// Cuts a feed that arrives in chunks of any size, and holds what is no line yet.
+/// Cuts a feed that arrives in chunks of any size, and holds what is not a whole line yet.
 #[derive(Default)]
 pub struct Lines {
     held: Vec<u8>,
-    /// Where the first line begins that was not handed out yet.
+    /// The place of what was not handed out yet.
     begin: usize,
     /// Up to where `held` holds no further line end.
     searched: usize,

@@ -17,8 +17,8 @@ pub fn order_of_spans(keys: &[Option<Timedelta>]) -> Vec<usize> {
 }
 
 /// As [`order_of_spans`], of a column of floats. These numpy sorts by vector instructions of the processor: on
-/// x86-64 with AVX2 or AVX-512, where equal keys end up in the same order, as they do here. (Where there is
-/// neither, it sorts floats as it sorts times.)
+/// x86-64 with AVX2 or AVX-512, which put equal keys in the same order, as this does. (Without
+/// either, it sorts floats as it sorts times.)
 pub fn order_of_floats(keys: &[Option<f64>]) -> Vec<usize> {
     let (mut present, missing) = split(keys.iter().map(|key| key.filter(|number| !number.is_nan())));
     if present.len() <= NETWORK {

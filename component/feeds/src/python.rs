@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// `int(text)`: spaces around, one sign, single underscores between digits. None where Python raises
+/// `int(text)`: spaces around, one sign, single underscores between digits. None if Python raises
 /// (and for numbers beyond 64 bits, which no feed holds).
 pub fn int(text: &str) -> Option<i64> {
     // Nearly all are plain digits.
@@ -12,7 +12,7 @@ pub fn int(text: &str) -> Option<i64> {
     digits(text.trim())?.parse().ok()
 }
 
-/// `float(text)`. None where Python raises.
+/// `float(text)`. None if Python raises.
 pub fn float(text: &str) -> Option<f64> {
     let text = text.trim();
     // Rust and Python agree on the rest of the grammar; underscores must stand between digits.

@@ -143,7 +143,7 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Ten decimals at most, halves as pandas' encoder rounds them; an exponent where the number is too large
+/// Ten decimals at most, halves as pandas' encoder rounds them; an exponent if the number is too large
 /// or too small for it.
 fn write_float(out: &mut Vec<u8>, number: f64) {
     const DECIMALS: f64 = 1e10;

@@ -22,7 +22,7 @@ use super::table::{Row, write_row};
 use super::time::Timestamp;
 use channels::{Sample, Telemetry};
 
-/// The moment of session time 0, in whole milliseconds (FastF1's `Session.t0_date`). None where neither feed
+/// The moment of session time 0, in whole milliseconds (FastF1's `Session.t0_date`). None if neither feed
 /// tells it.
 pub fn zero_date(car: &Samples<Car>, position: &Samples<Position>) -> Option<Timestamp> {
     zero::zero_date([&car.offsets(), &position.offsets()]).map(samples::round)
@@ -31,7 +31,7 @@ pub fn zero_date(car: &Samples<Car>, position: &Samples<Position>) -> Option<Tim
 /// The document `{"car_data": {number: [row, ...]}, "pos_data": {...}}` in pieces of some ten thousand bytes.
 ///
 /// It holds the tables of those `drivers` that have samples, in that order. FastF1's are `session.drivers`, in
-/// the order that they have before it computes results from laps. Fails where lining a driver up would multiply
+/// the order that they have before it computes results from laps. Fails if lining a driver up would multiply
 /// the samples beyond measure.
 pub fn document<'a>(
     car: &'a Samples<Car>,

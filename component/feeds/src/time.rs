@@ -122,7 +122,7 @@ fn plain(text: &str) -> Option<Timedelta> {
     Some(Timedelta::from_millis(((hours * 60 + minutes) * 60 + seconds) * 1000 + millis))
 }
 
-/// The parts of a text where there are exactly as many as asked for.
+/// The parts of a text, if there are exactly as many as asked for.
 fn exactly<'a, const N: usize>(mut parts: impl Iterator<Item = &'a str>) -> Option<[&'a str; N]> {
     let mut found = [""; N];
     for slot in &mut found {

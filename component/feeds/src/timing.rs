@@ -2,6 +2,7 @@
 //! FastF1's `_extended_timing_data`.
 
 mod align;
+mod corrections;
 mod driver;
 mod update;
 
@@ -78,13 +79,13 @@ enum ToLeader {
     Unknown,
     /// "LAP 12": the driver leads.
     Leads,
-    /// A text: the gap where it is a time, None for others such as "1L".
+    /// A text: the gap if it is a time, None for others such as "1L".
     Behind(Option<Timedelta>),
-    /// Something that is no text.
+    /// Something that is not text.
     NoText,
 }
 
-/// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
+/// Reads the feed. Fails if FastF1's reader raises: there are no laps then.
 pub fn read(feed: &[u8]) -> Result<Timing, Unusable> {
     let mut drivers: Vec<DriverMessages> = Vec::new();
     let count = by_driver::each(feed, &mut |number, time, line| {

@@ -1,6 +1,6 @@
 //! JSON values of a feed: a text is read whole, into a flat list, and looked at from there.
 //!
-//! FastF1 is written in Python: what happens where a value is not of the expected type is part of what it
+//! FastF1 is written in Python: what happens if a value is not of the expected type is part of what it
 //! gives. So nothing here fails on a type; the caller sees what was there and decides as FastF1 does.
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use super::time::Timedelta;
 #[derive(Debug, Default)]
 pub struct Json<'a>(Vec<Node<'a>>);
 
-/// One value. A list counts its own node and all that it holds; so does an object, where a key is a node too.
+/// One value. A list counts its own node and all that it holds; so does an object, whose keys are nodes too.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node<'a> {
     Null,
@@ -31,7 +31,7 @@ pub enum Node<'a> {
 #[derive(Clone, Copy)]
 pub struct Value<'j, 'a>(&'j [Node<'a>]);
 
-/// Python's conversion of a value failed: the value cannot be read as a number, or is no such thing.
+/// Python's conversion of a value failed: the value cannot be read as a number, or is not such a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conversion {
     Value,
@@ -39,7 +39,7 @@ pub enum Conversion {
 }
 
 impl<'a> Json<'a> {
-    /// Reads `text` in place of what was read before. None where it is no JSON.
+    /// Reads `text` in place of what was read before. None if it is not JSON.
     pub fn read(&mut self, text: &'a str) -> Option<Value<'_, 'a>> {
         self.0.clear();
         // Eight bytes a value is about what telemetry has, and it is the longest text.
@@ -90,7 +90,7 @@ impl<'j, 'a> Value<'j, 'a> {
         }
     }
 
-    /// FastF1's `to_timedelta` of any value: None for all that is no text of a time.
+    /// FastF1's `to_timedelta` of any value: None for all but the text of a time.
     pub fn timedelta(self) -> Option<Timedelta> {
         self.text().and_then(Timedelta::parse)
     }
@@ -115,7 +115,7 @@ impl<'j, 'a> Value<'j, 'a> {
         }
     }
 
-    /// The value where Python can compare it with a number; `true` is 1 there.
+    /// The value if Python can compare it with a number; `true` is 1 there.
     pub fn number(self) -> Option<f64> {
         match self.node() {
             Node::Bool(is) => Some(f64::from(u8::from(*is))),
@@ -166,7 +166,7 @@ impl<'j, 'a> Value<'j, 'a> {
         self.entries().filter(|(known, _)| *known == key).last().map(|(_, value)| value)
     }
 
-    /// The text of an object's key; empty where there is none.
+    /// The text of an object's key; empty if there is none.
     pub fn text_of(self, key: &str) -> &'j str {
         self.get(key).and_then(Value::text).unwrap_or_default()
     }
@@ -308,7 +308,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Appender<'_, 'a> {
     }
 }
 
-/// An object's key, borrowed where it holds no escapes.
+/// An object's key, borrowed if it holds no escapes.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {

@@ -7,7 +7,7 @@ use super::value::Value;
 /// Drivers that appear later than this are a mistake of the feed.
 const LATEST: Timedelta = Timedelta::from_seconds(60 * 60);
 
-/// What the feed says of a driver. None where it says nothing, or null.
+/// What the feed says of a driver. None if it says nothing, or null.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Driver {
     /// `RacingNumber`, else the key of the entry.
@@ -65,7 +65,7 @@ impl Entry {
     }
 }
 
-/// Reads the feed. Fails where FastF1's `driver_info` raises.
+/// Reads the feed. Fails if FastF1's `driver_info` raises.
 pub fn read(feed: &[u8]) -> Result<Drivers, Unusable> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut delayed: Vec<String> = Vec::new();

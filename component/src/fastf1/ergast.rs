@@ -6,10 +6,10 @@ use super::time::Timedelta;
 use super::value::{Json, Value};
 use crate::jolpica::races;
 
-/// One driver's result. A text is [`Text::NaN`], and the rest None, where the upstream leaves it out.
+/// One driver's result. A text is [`Text::NaN`], and the rest None, if the upstream leaves it out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Classified {
-    /// The car's number, -1 where it is none.
+    /// The car's number, -1 if what stands there is not one.
     pub number: Option<i64>,
     pub driver_id: Text,
     pub team_id: Text,
@@ -30,7 +30,7 @@ pub struct Classified {
 }
 
 /// The list `list` (`Results`, `QualifyingResults`, `SprintResults`) of the first race in a document.
-/// None where the document has no race.
+/// None if the document has no race.
 pub fn results(body: &[u8], list: &str) -> Result<Option<Vec<Classified>>, Unusable> {
     let mut json = Json::default();
     let document = json.read_bytes(body).ok_or_else(|| Unusable::new("no JSON"))?;

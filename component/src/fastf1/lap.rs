@@ -33,7 +33,7 @@ pub struct Lap {
     /// Every status that was in force during the lap, each once: `"12"`.
     pub track_status: String,
     pub position: Option<f64>,
-    /// None where race control's messages are missing.
+    /// None if race control's messages are missing.
     pub deleted: Option<bool>,
     pub deleted_reason: Option<String>,
     /// The lap was added, it is not in the timing data.

@@ -3,13 +3,13 @@
 use super::feed::{self, Content, Unusable};
 use super::value::{Conversion, Value};
 
-/// The scheduled number of laps, the last one sent. Fails where the feed holds none, or where FastF1's
+/// The scheduled number of laps, the last one sent. Fails if the feed holds none, or if FastF1's
 /// reader raises.
 pub fn total_laps(feed: &[u8]) -> Result<i64, Unusable> {
     let mut total = None;
     feed::each(feed, &mut |message| {
         let Content::Object(count) = message.content else {
-            return Err(Unusable::new("a text stands where the lap count should"));
+            return Err(Unusable::new("text stands in the place of the lap count"));
         };
         total = integer(count.get("TotalLaps"))?.or(total);
         integer(count.get("CurrentLap"))?;
@@ -18,10 +18,10 @@ pub fn total_laps(feed: &[u8]) -> Result<i64, Unusable> {
     total.ok_or_else(|| Unusable::new("it holds no total"))
 }
 
-/// None where there is no number; fails where Python's `int` raises a TypeError, which FastF1 does not catch.
+/// None without a number; fails if Python's `int` raises a TypeError, which FastF1 does not catch.
 fn integer(value: Option<Value>) -> Result<Option<i64>, Unusable> {
     match value.map(Value::int) {
-        Some(Err(Conversion::Type)) => Err(Unusable::new("a lap count is no number")),
+        Some(Err(Conversion::Type)) => Err(Unusable::new("a lap count is not a number")),
         Some(Err(Conversion::Value)) | None => Ok(None),
         Some(Ok(count)) => Ok(Some(count)),
     }

@@ -25,7 +25,7 @@ pub struct Participant {
     pub number: String,
     pub abbreviation: String,
     pub team: String,
-    /// Jolpica's name of the driver; empty where Jolpica was not asked or does not know.
+    /// Jolpica's name of the driver; empty if Jolpica was not asked or does not know.
     pub driver_id: String,
     /// Withdrew before the start: `ClassifiedPosition` is "W".
     pub is_withdrawn: bool,
@@ -36,7 +36,7 @@ pub struct Participant {
 pub struct Inputs<'a> {
     /// A race or a sprint: positions count, and the first lap begins with the session.
     pub is_race_like: bool,
-    /// FastF1's `session.drivers`, in its order; None where there are no results to take them from.
+    /// FastF1's `session.drivers`, in its order; None if there are no results to take them from.
     pub drivers: Option<&'a [Participant]>,
     pub session_status: Option<&'a [u8]>,
     pub track_status: Option<&'a [u8]>,
@@ -53,13 +53,13 @@ pub struct Inputs<'a> {
 /// The laps, and what results are computed from.
 #[derive(Debug, Default)]
 pub struct LapsData {
-    /// None where FastF1 has no laps either; a warning says why.
+    /// None if FastF1 has no laps either; a warning says why.
     pub laps: Option<Vec<Lap>>,
-    /// None where the feed is missing or cannot be read.
+    /// None if the feed is missing or cannot be read.
     pub session_status: Option<SessionStatus>,
-    /// When the parts of a qualifying began. None where TimingData is missing or cannot be read.
+    /// When the parts of a qualifying began. None if TimingData is missing or cannot be read.
     pub split_times: Option<[Timedelta; 3]>,
-    /// The numbers of the drivers where [`Inputs::drivers`] was empty and timing had to tell them.
+    /// The numbers of the drivers if [`Inputs::drivers`] was empty and timing had to tell them.
     pub drivers_from_timing: Option<Vec<String>>,
     /// One line each.
     pub warnings: Vec<String>,
@@ -99,7 +99,7 @@ pub fn load(inputs: &Inputs) -> LapsData {
         }
         Some(drivers) => drivers,
         None => {
-            warnings.push("no laps: there is no driver list and no result".into());
+            warnings.push("no laps: no driver list and no result".into());
             return loaded;
         }
     };
@@ -136,7 +136,7 @@ pub fn load(inputs: &Inputs) -> LapsData {
     loaded
 }
 
-/// What a feed holds; None where it is missing, None and a warning where FastF1 could not read it.
+/// What a feed holds; None if it is missing, None and a warning if FastF1 could not read it.
 pub(super) fn read<T: Counted>(
     topic: &str,
     feed: Option<&[u8]>,
@@ -184,7 +184,7 @@ impl Counted for (Vec<Weather>, Count) {
 
 counted!(Drivers, SessionStatus, TrackStatus, RaceControlMessages, Timing, Tyres);
 
-/// The scheduled number of laps of a race; `Ok(None)` for other sessions, an error where it is not known.
+/// The scheduled number of laps of a race; `Ok(None)` for other sessions, an error if it is not known.
 fn total_laps(inputs: &Inputs, warnings: &mut Vec<String>) -> Result<Option<i64>, Unusable> {
     if !inputs.is_race_like {
         return Ok(None);

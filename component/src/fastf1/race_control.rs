@@ -14,7 +14,7 @@ pub struct RaceControlMessages {
 }
 
 impl RaceControlMessages {
-    /// Reads the feed. Fails where FastF1's reader raises.
+    /// Reads the feed. Fails if FastF1's reader raises.
     pub fn read(feed: &[u8]) -> Result<RaceControlMessages, Unusable> {
         let mut texts = Vec::new();
         let count = feed::each(feed, &mut |message| {
@@ -34,7 +34,7 @@ impl RaceControlMessages {
         Ok(RaceControlMessages { texts, count })
     }
 
-    /// Marks the laps that were deleted and not reinstated later. Fails, with no lap marked, where a
+    /// Marks the laps that were deleted and not reinstated later. Fails, with no lap marked, if a
     /// message has no text.
     pub fn mark_deleted(&self, laps: &mut [Lap]) -> Result<(), Unusable> {
         for lap in laps.iter_mut() {
@@ -115,14 +115,14 @@ fn no_messages() -> Unusable {
     Unusable::new("a line holds no messages")
 }
 
-/// The text of a message. Fails where FastF1 cannot read the rest of it.
+/// The text of a message. Fails if FastF1 cannot read the rest of it.
 fn text(message: Value) -> Result<Option<String>, Unusable> {
     if !message.is_object() {
-        return Err(Unusable::new("a message is no object"));
+        return Err(Unusable::new("a message is not an object"));
     }
     let is_unreadable = |key| message.get(key).is_some_and(|number| number.int() == Err(Conversion::Type));
     if message.get("Utc").is_none() || is_unreadable("Sector") || is_unreadable("Lap") {
-        return Err(Unusable::new("a message has no time, or a sector or lap that is no number"));
+        return Err(Unusable::new("a message has no time, or a sector or lap that is not a number"));
     }
     Ok(message.get("Message").map(|message| message.text().unwrap_or_default().to_owned()))
 }

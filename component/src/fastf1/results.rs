@@ -56,7 +56,7 @@ pub fn joined(
     classified: &[Classified],
     warnings: &mut Vec<String>,
 ) -> Vec<ResultRow> {
-    // Who drove is the same in Jolpica only where its list is of this very session.
+    // Who drove is the same in Jolpica only if its list is of this very session.
     let same_drivers = session.kind() == SessionKind::Race || session.name == SessionName::Qualifying;
     let numbers = numbers(classified);
     let ergast: Vec<ErgastRow> =
@@ -131,7 +131,7 @@ struct ErgastRow<'a> {
     classified: &'a Classified,
 }
 
-/// `DriverNumber` as text. Where a row lacks it, pandas holds the column as floats.
+/// `DriverNumber` as text. If a row lacks it, pandas holds the column as floats.
 fn numbers(classified: &[Classified]) -> Vec<String> {
     let whole = classified.iter().all(|row| row.number.is_some());
     let text = |row: &Classified| match row.number {

@@ -12,7 +12,7 @@ pub struct SessionStatus {
     pub count: Count,
 }
 
-/// A status and the session time from which on it holds; None where the feed's timestamp cannot be read.
+/// A status and the session time from which on it holds; None if the feed's timestamp cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusChange {
     pub time: Option<Timedelta>,

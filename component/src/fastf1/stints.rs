@@ -44,7 +44,7 @@ pub struct Tyre {
     pub new: Option<bool>,
 }
 
-/// A number of laps. FastF1 cannot count on from one that is no number.
+/// A number of laps. FastF1 cannot count on from one that is not a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Age {
     Unknown,
@@ -53,7 +53,7 @@ pub enum Age {
 }
 
 impl Tyres {
-    /// Reads the feed. Fails where FastF1's reader raises: there are no laps then.
+    /// Reads the feed. Fails if FastF1's reader raises: there are no laps then.
     pub fn read(feed: &[u8]) -> Result<Tyres, Unusable> {
         let mut tyres = Tyres::default();
         tyres.count = by_driver::each(feed, &mut |driver, time, line| match line.get("Stints") {
@@ -75,7 +75,7 @@ impl Tyres {
 
     fn take(&mut self, driver: &str, time: Option<Timedelta>, stints: Value) -> Result<(), Unusable> {
         if !stints.is_list() && !stints.is_object() && stints.is_truthy() {
-            return Err(Unusable::new("the stints are no object"));
+            return Err(Unusable::new("the stints are not an object"));
         }
         let by_number = stints.distinct_entries().map(|(number, stint)| Some((python::int(number)?, stint)));
         // At the start of a session stints may be a list.
@@ -85,7 +85,7 @@ impl Tyres {
                 Node::Object(_) | Node::List(_) => {}
                 // FastF1 looks for the keys in a text as well.
                 Node::Text(text) if !KEYS.iter().any(|key| text.contains(key)) => {}
-                _ => return Err(Unusable::new("a stint is no object")),
+                _ => return Err(Unusable::new("a stint is not an object")),
             }
             let tyre = Tyre {
                 time,
@@ -107,7 +107,7 @@ impl Tyres {
 }
 
 /// One entry a stint, though messages correct each other (FastF1's `__fix_tyre_info`). `in_laps` are the ends of the
-/// driver's laps into the pits: a stint lies between two of them. `race_start` is None for what is no race. Fails
+/// driver's laps into the pits: a stint lies between two of them. `race_start` is None in other sessions. Fails
 /// if FastF1 raises; true if a stint was renumbered.
 pub fn corrected(
     tyres: &[Tyre],
@@ -126,8 +126,8 @@ pub fn corrected(
     Ok((merge(&tyres)?, renumbered))
 }
 
-/// Where nothing came before the start and the first messages hold several stints at once, the later ones
-/// are moved to the beginning of their stints.
+/// FastF1's "Problem 1": if nothing came before the start, and the first messages hold several stints at once, they
+/// were late. Each is moved to the beginning of its stint.
 fn spread_bunched(tyres: &mut [Tyre], brackets: &[Timedelta]) -> Result<(), Unusable> {
     let Some(first) = tyres.first().and_then(|tyre| tyre.time) else { return Ok(()) };
     let stints = distinct(tyres.iter().filter(|tyre| tyre.time == Some(first)).map(|tyre| tyre.stint));
@@ -144,7 +144,8 @@ fn spread_bunched(tyres: &mut [Tyre], brackets: &[Timedelta]) -> Result<(), Unus
     Ok(())
 }
 
-/// The count of stints can only grow by one between two ways into the pits: a higher one is set back.
+/// FastF1's "Problem 2": the count of stints can only grow by one between two ways into the pits, so a higher one is
+/// set back. A message on a bracket's edge belongs to both sides.
 fn renumber(tyres: &mut [Tyre], brackets: &[Timedelta]) -> bool {
     let mut renumbered = false;
     let mut stint = 0;
@@ -163,8 +164,8 @@ fn renumber(tyres: &mut [Tyre], brackets: &[Timedelta]) -> bool {
     renumbered
 }
 
-/// The first message of each stint, with what later ones correct. FastF1 looks the place of a stint up by its
-/// number, so the numbers must be those from 0 on.
+/// FastF1's "Part 2": the first message of each stint, with what later ones correct. It looks the place of a stint
+/// up by its number, so the numbers must be those from 0 on, in any order.
 fn merge(tyres: &[Tyre]) -> Result<Vec<Tyre>, Unusable> {
     let stints = distinct(tyres.iter().map(|tyre| tyre.stint));
     let mut merged: Vec<Option<Tyre>> = vec![None; stints.len()];
@@ -173,7 +174,7 @@ fn merge(tyres: &[Tyre]) -> Result<Vec<Tyre>, Unusable> {
             .iter()
             .position(|label| *label == place)
             .and_then(|index| merged.get_mut(index))
-            .ok_or_else(|| Unusable::new(format!("there is no stint {place}")))?;
+            .ok_or_else(|| Unusable::new(format!("no stint {place}")))?;
         for tyre in tyres.iter().filter(|tyre| tyre.stint == *stint) {
             match slot {
                 None => *slot = Some(tyre.clone()),

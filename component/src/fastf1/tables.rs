@@ -15,7 +15,7 @@ use crate::session::{Session, SessionKind};
 
 /// What was fetched of a session.
 pub struct Sources<'a> {
-    /// A livetiming feed by its topic; None where it is missing.
+    /// A livetiming feed by its topic; None if it is missing.
     pub feed: &'a dyn Fn(&str) -> Option<&'a [u8]>,
     /// Jolpica's document named by [`results::ergast_document`].
     pub results: Option<&'a [u8]>,
@@ -94,7 +94,7 @@ impl Tables {
 }
 
 /// The numbers in FastF1's `session.drivers` when it loads telemetry: before it computes results from laps.
-/// Where neither upstream lists any, those whom the timing data knows.
+/// If neither upstream lists any, those whom the timing data knows.
 pub fn numbers(session: &Session, sources: &Sources) -> Vec<String> {
     let warnings = &mut Vec::new();
     let drivers = drivers(sources, warnings);

@@ -8,7 +8,7 @@ pub enum Text {
     Is(String),
     /// Python's None.
     None,
-    /// What pandas has where a row lacks the column.
+    /// What pandas has if a row lacks the column.
     #[default]
     NaN,
 }

@@ -10,8 +10,8 @@ pub struct TrackStatus {
     pub count: Count,
 }
 
-/// A status: 1 clear, 2 yellow, 4 safety car, 5 red, 6 virtual safety car, 7 that one ending. None where the
-/// feed holds something that is no text.
+/// A status: 1 clear, 2 yellow, 4 safety car, 5 red, 6 virtual safety car, 7 that one ending. None if the
+/// feed holds something that is not text.
 type Code = Option<String>;
 
 impl TrackStatus {
@@ -38,10 +38,12 @@ impl TrackStatus {
     /// `_add_track_status_to_laps`). Also says whether that could be done to the end.
     pub fn of_laps(&self, laps: &[(Option<Timedelta>, Option<Timedelta>)]) -> (Vec<String>, bool) {
         let mut seen_by_laps = vec![String::new(); laps.len()];
+        // A column without any time is one of objects, which pandas cannot compare with times.
         if !self.is_empty() && self.changes.iter().all(|(time, _)| time.is_none()) {
             return (seen_by_laps, false);
         }
         for (index, (begin, code)) in self.changes.iter().enumerate() {
+            // FastF1's cases A (the lap ends during the status), B (it starts during it) and C (it spans it).
             let end = self.changes.get(index + 1).map(|(time, _)| *time);
             let is_in_force = |(lap_start, lap_end): (Option<Timedelta>, Option<Timedelta>)| match end {
                 Some(end) => {
@@ -69,7 +71,7 @@ fn within(begin: Option<Timedelta>, time: Option<Timedelta>, end: Option<Timedel
     at_most(begin, time) && at_most(time, end)
 }
 
-/// pandas' `<=`: false where a side is missing.
+/// pandas' `<=`: false if a side is missing.
 fn at_most(left: Option<Timedelta>, right: Option<Timedelta>) -> bool {
     left.zip(right).is_some_and(|(left, right)| left <= right)
 }

@@ -24,7 +24,7 @@ pub struct Weather {
     pub wind_speed: f64,
 }
 
-/// Reads the feed. Fails where FastF1's reader raises: the table is null then.
+/// Reads the feed. Fails if FastF1's reader raises: the table is null then.
 pub fn read(feed: &[u8]) -> Result<(Vec<Weather>, Count), Unusable> {
     let mut rows = Vec::new();
     let count = feed::each(feed, &mut |message| {
@@ -51,7 +51,7 @@ fn or_zero<N: Default>(value: Option<Result<N, Conversion>>) -> Result<N, Unusab
     match value {
         Some(Ok(number)) => Ok(number),
         Some(Err(Conversion::Value)) | None => Ok(N::default()),
-        Some(Err(Conversion::Type)) => Err(Unusable::new("a measurement is no number")),
+        Some(Err(Conversion::Type)) => Err(Unusable::new("a measurement is not a number")),
     }
 }
 

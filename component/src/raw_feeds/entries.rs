@@ -94,12 +94,12 @@ pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Timestamp and payload of a line, where it is made of just these.
+/// Timestamp and payload of a line, if it is made of just these.
 fn message(line: &[u8]) -> Option<(&str, &str)> {
     let line = std::str::from_utf8(line.strip_suffix(LINE_END)?).ok()?;
     let (time, payload) = line.split_at_checked(TIMESTAMP)?;
     let is_time = time.bytes().all(|byte| byte.is_ascii_digit() || byte == b':' || byte == b'.');
-    // White space around a value is none of it: whoever reads the list does not see it.
+    // White space around a value is not part of it: whoever reads the list does not see it.
     let is_bare = payload.trim_ascii().len() == payload.len();
     (is_time && is_bare && serde_json::from_str::<Sound>(payload).is_ok()).then_some((time, payload))
 }

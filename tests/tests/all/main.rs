@@ -6,6 +6,7 @@ mod component;
 mod credentials;
 mod errors;
 mod golden;
+mod house;
 mod if_changed;
 mod livetiming;
 mod multipart;

@@ -10,11 +10,11 @@ pub type Origin = Option<u32>;
 /// No date (pandas' NaT): a number above every date, because pandas sorts it last.
 pub const NO_DATE: i64 = i64::MAX;
 
-/// Rows a sample. Real feeds repeat hardly a date; where all are the same, each sample would meet each.
+/// Rows a sample. Real feeds repeat hardly a date; if all were the same, each sample would meet each.
 const MOST: usize = 64;
 
 /// The rows of `own.merge(reference, how="outer").sort_values(by="Date")`: dates and where they come from.
-/// Samples that share a date meet each with each, and no date is a date like any other. None where there are
+/// Samples that share a date meet each with each, and no date is a date like any other. None if that makes
 /// more rows than [`MOST`] times the samples.
 pub fn outer_merge(own: &[i64], reference: &[i64]) -> Option<Vec<(i64, Origin)>> {
     let most = MOST * (own.len() + reference.len());

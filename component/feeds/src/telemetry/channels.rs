@@ -47,7 +47,7 @@ pub trait Telemetry: Sized {
     const SOURCE: &'static str;
 }
 
-/// Texts as numbers: 0 is none.
+/// Texts as numbers; 0 stands for no text.
 #[derive(Default)]
 pub struct Texts(Vec<String>);
 

@@ -29,7 +29,7 @@ impl Unpacker {
         Unpacker { inflate: Decompress::new(false), symbols, deflated, json }
     }
 
-    /// The text of the object that a record holds, packed or plain. None where there is none.
+    /// The text of the object that a record holds, packed or plain. None if it holds none.
     pub fn unpack<'a>(&'a mut self, record: &'a str) -> Option<&'a str> {
         if record.starts_with('{') {
             return Some(record);

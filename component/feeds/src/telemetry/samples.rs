@@ -84,14 +84,14 @@ impl<F: Telemetry> Reader<F> {
         Ok(())
     }
 
-    /// Fails where FastF1 fails to make tables of the feed: it has no telemetry and no zero date then,
+    /// Fails if FastF1 fails to make tables of the feed: it has no telemetry and no zero date then,
     /// whatever the other feed holds.
     pub fn finish(self) -> Result<Samples<F>, Unusable> {
         let Reader { lines, samples, failed, .. } = self;
         failed.map_or(Ok(()), Err)?;
         text(lines.rest())?;
         if samples.broken {
-            return Err(Unusable::new("a channel holds a value that is no number"));
+            return Err(Unusable::new("a channel holds a value that is not a number"));
         }
         if let Some(driver) = samples.drivers.iter().find(|driver| driver.offsets.samples == 0) {
             return Err(Unusable::new(format!("car {} is named but has no sample", driver.number)));
@@ -146,7 +146,7 @@ impl<F: Telemetry> Samples<F> {
         }
     }
 
-    /// None where a value is missing or not of the shape that FastF1 expects. What came before it stays.
+    /// None if a value is missing or not of the shape that FastF1 expects. What came before it stays.
     fn record(&mut self, time: Option<Timedelta>, record: Value) -> Option<()> {
         let moments = record.get(F::MOMENTS).filter(|moments| moments.is_list())?;
         for moment in moments.items() {
@@ -171,7 +171,7 @@ impl<F: Telemetry> Samples<F> {
         Some(())
     }
 
-    /// The index of a driver, who is added where not yet known. `guess` is where to look first.
+    /// The index of a driver, who is added if not yet known. `guess` is where to look first.
     fn driver(&mut self, number: &str, guess: usize) -> usize {
         if self.drivers.get(guess).is_some_and(|driver| driver.number == number) {
             return guess;
@@ -217,6 +217,8 @@ impl<F: Telemetry> Samples<F> {
         }
     }
 
+    /// The table of the most complete driver, or of one with as many samples: FastF1 does not merge it. Its
+    /// cast to texts makes a missing `Status` "None", and a column without any an empty text each.
     fn as_they_came<'a>(&'a self, driver: &'a DriverSamples, zero: Option<Timestamp>) -> Table<'a, F> {
         let any_status = F::STATUS.is_some() && driver.rows.iter().any(|row| self.status(&row).is_some());
         let unknown = if any_status { "None" } else { "" };

@@ -10,7 +10,7 @@ use super::align::NO_DATE;
 pub struct Offsets {
     pub samples: usize,
     /// Date less session time of the first sample and of the one with the earliest date, and the latest of
-    /// all. None where a date or a time is missing.
+    /// all. None if a date or a time is missing.
     first: Option<i64>,
     earliest: Option<i64>,
     latest: Option<i64>,
@@ -34,8 +34,8 @@ impl Offsets {
         self.samples += 1;
     }
 
-    /// The driver's latest offset. Python's `max` gives up where the first row of the table has none, as it
-    /// does where the driver was lined up on a `reference` that starts earlier.
+    /// The driver's latest offset. Python's `max` gives up if the first row of the table has none, as it
+    /// has none if the driver was lined up on a `reference` that starts earlier.
     fn zero_date(&self, reference: &Offsets) -> Option<i64> {
         let first = match self {
             _ if self.samples == reference.samples => self.first,
@@ -52,7 +52,7 @@ pub fn reference(drivers: &[Offsets]) -> Option<usize> {
     (0..drivers.len()).rev().max_by_key(|index| drivers.get(*index).map(|driver| driver.samples))
 }
 
-/// The zero date that the drivers of both feeds give, in nanoseconds. None where the first of them has none:
+/// The zero date that the drivers of both feeds give, in nanoseconds. None if the first of them has none:
 /// in Python nothing is later than no date.
 pub fn zero_date(feeds: [&[Offsets]; 2]) -> Option<i64> {
     let mut dates = feeds.into_iter().flat_map(|drivers| {

@@ -5,7 +5,7 @@ use crate::feed::Unusable;
 use crate::time::Timedelta;
 
 /// Shifts the ends of each driver's laps so that the differences between drivers are the gaps that the feed
-/// gives. Fails, without having changed anything, where FastF1's function raises.
+/// gives. Fails, without having changed anything, if FastF1's function raises.
 pub fn align(drivers: &mut [DriverTiming], warnings: &mut Vec<String>) -> Result<(), Unusable> {
     if drivers.iter().flat_map(|driver| &driver.gaps).all(|gap| gap.to_leader == ToLeader::Unknown) {
         return Ok(());
@@ -32,7 +32,7 @@ pub fn align(drivers: &mut [DriverTiming], warnings: &mut Vec<String>) -> Result
     Ok(())
 }
 
-/// By how much each driver's clock is to be shifted relative to that of the first leader; None where no lap
+/// By how much each driver's clock is to be shifted relative to that of the first leader; None if no lap
 /// tells.
 fn shifts(drivers: &[DriverTiming]) -> Result<Vec<Option<Timedelta>>, Unusable> {
     let mut shifts: Vec<Option<Timedelta>> = vec![None; drivers.len()];

@@ -1,6 +1,9 @@
-//! The laps of one driver (FastF1's `_laps_data_driver`): which message belongs to which lap, and which of
-//! several clocks saw a lap's end first.
+//! The laps of one driver (FastF1's `_laps_data_driver`): which message belongs to which lap.
 
+use super::corrections::{
+    drop_last_without_end, fill_lap_and_sector_times, mark_personal_bests, sync_with_following,
+    sync_with_previous, sync_with_sectors,
+};
 use super::update::{InPit, Update};
 use super::{Reading, TimedLap};
 use crate::feed::Unusable;
@@ -18,7 +21,7 @@ pub struct DriverLaps {
     pub split_times: Vec<Option<Timedelta>>,
 }
 
-/// The laps that a driver's messages make; None where there is not one.
+/// The laps that a driver's messages make; None if there is none.
 pub fn laps(
     number: &str,
     updates: &[Update],
@@ -43,11 +46,12 @@ pub fn laps(
     if lap == 0 {
         return Ok(None);
     }
+    // In FastF1's order: each step reads what the ones before it set.
     // After the last lap there may be values of one more.
     if !laps.get(lap).is_some_and(has_data) {
         laps.pop();
     }
-    // The way to the grid is no lap.
+    // The way to the grid is not a lap.
     if laps.first().is_some_and(|first| !has_data(first)) {
         laps.remove(0);
     }
@@ -75,7 +79,7 @@ pub fn laps(
 }
 
 /// Tells the updates that go back in time: from a lap count below one already seen until the count has
-/// caught up.
+/// caught up. Both of FastF1's passes skip these.
 #[derive(Default)]
 struct Present {
     /// The feed's own count, which may begin with a lap that never was.
@@ -105,7 +109,7 @@ impl Present {
 }
 
 /// A first pass: when each lap ended, and how many messages come late. A lap counts only once the car has
-/// left the pits.
+/// left the pits. The second pass needs the ends ahead: a car may leave the pits just before the lap that this is of.
 fn lap_ends(updates: &[Update]) -> (Vec<Option<Timedelta>>, usize) {
     let mut present = Present::default();
     let mut out_of_pit = false;
@@ -168,7 +172,7 @@ impl Filling {
         for (slot, speed) in speeds.iter_mut().zip([i1, i2, fl]) {
             *slot = speed.or(*slot);
         }
-        // The trap on the longest straight can come that early in a lap.
+        // The trap on the longest straight can come so early in a lap that it would be taken for a late one.
         let [.., straight] = &mut self.lap(self.lap)?.speeds;
         *straight = st.or(*straight);
 
@@ -199,7 +203,8 @@ impl Filling {
         }
         match update.lap_time.get()? {
             Some(None) => lap.lap_time = Reading::Empty,
-            // A slow lap is one where the sectors say the same.
+            // Between the parts of a qualifying the feed sends the time since the lap before: a slow lap counts only if
+            // its sectors say the same.
             Some(Some(time)) if time < SLOW || sector_sum(lap)? == Some(time) => {
                 lap.lap_time = Reading::Is(time);
             }
@@ -215,6 +220,7 @@ impl Filling {
             }
             return Ok(());
         }
+        // A car out of the pits just before a lap ends drives the next one.
         let ends_soon = match (self.lap(self.lap)?.time, time) {
             _ if is_new_lap => true,
             (Some(end), Some(time)) => end - time < LATE,
@@ -227,7 +233,7 @@ impl Filling {
     }
 }
 
-/// The sum of a lap's sectors, None while one was not sent. Fails where one was sent empty, as FastF1's does.
+/// The sum of a lap's sectors, None while one was not sent. Fails if one was sent empty, as FastF1's does.
 fn sector_sum(lap: &TimedLap) -> Result<Option<Timedelta>, Unusable> {
     if lap.sector_times.contains(&Reading::Empty) {
         return Err(Unusable::new("a sector time cannot be read"));
@@ -238,157 +244,4 @@ fn sector_sum(lap: &TimedLap) -> Result<Option<Timedelta>, Unusable> {
 fn has_data(lap: &TimedLap) -> bool {
     let mut times = lap.sector_times.iter().chain([&lap.lap_time]);
     times.any(|time| time.value().is_some()) || lap.speeds.iter().any(Option::is_some)
-}
-
-/// Removes lap times shorter than their sectors, and works out those that were sent empty. The feed sends
-/// changes only, so a value that is missing and comes out equal to the lap before's is that one again.
-fn fill_lap_and_sector_times(laps: &mut [TimedLap], doubtful: &mut Vec<usize>) {
-    let mut previous: Option<TimedLap> = None;
-    for (index, lap) in laps.iter_mut().enumerate() {
-        let known = lap.sector_times.map(Reading::value);
-        let sum: Timedelta = known.iter().flatten().copied().sum();
-        let missing: Vec<usize> = (0..3).filter(|sector| known.get(*sector) == Some(&None)).collect();
-        if lap.lap_time.value().is_some_and(|time| sum > time) {
-            lap.lap_time = Reading::Unseen;
-            doubtful.push(index + 1);
-        }
-        if lap.lap_time == Reading::Empty {
-            lap.lap_time = if missing.is_empty() { Reading::Is(sum) } else { Reading::Unseen };
-        }
-        if let Some(previous) = previous {
-            match (missing.as_slice(), lap.lap_time) {
-                ([], Reading::Unseen) if previous.lap_time == Reading::Is(sum) => {
-                    lap.lap_time = Reading::Is(sum);
-                }
-                ([sector], Reading::Is(time)) => {
-                    let rest = Reading::Is(time - sum);
-                    if let (Some(before), Some(slot)) =
-                        (previous.sector_times.get(*sector), lap.sector_times.get_mut(*sector))
-                        && *before == rest
-                    {
-                        *slot = rest;
-                    }
-                }
-                _ => {}
-            }
-        }
-        previous = Some(*lap);
-    }
-}
-
-/// A lap's end is the earliest of: its own message, that of sector 3, sector 2 plus its time, sector 1 plus
-/// theirs. No message comes too early.
-fn sync_with_sectors(laps: &mut [TimedLap], doubtful: &mut Vec<usize>) {
-    let mut previous = None;
-    for (index, lap) in laps.iter_mut().enumerate() {
-        let [_, sector2, sector3] = lap.sector_times.map(Reading::value);
-        let [end1, end2, end3] = lap.sector_session_times;
-        let mut rest = Timedelta::ZERO;
-        let mut earliest = lap.time;
-        for (sector, end) in [(Some(Timedelta::ZERO), end3), (sector3, end2), (sector2, end1)] {
-            let Some(end) = end else { continue };
-            let Some(sector) = sector else { break };
-            rest = rest + sector;
-            if earliest.is_none_or(|earliest| end + rest < earliest) {
-                earliest = Some(end + rest);
-            }
-        }
-        if index > 0 && less(earliest, previous) {
-            doubtful.push(index + 1);
-        } else {
-            lap.time = earliest;
-        }
-        previous = lap.time;
-    }
-}
-
-/// A last lap without an end ends in the pits, or is none.
-fn drop_last_without_end(laps: &mut Vec<TimedLap>) {
-    if let Some(last) = laps.last_mut()
-        && last.time.is_none()
-    {
-        last.time = last.pit_in_time;
-        if last.time.is_none() {
-            laps.pop();
-        }
-    }
-}
-
-/// A lap ended no later than the following one's end minus its lap time.
-fn sync_with_following(laps: &mut [TimedLap], doubtful: &mut Vec<usize>) {
-    for index in (1..laps.len()).rev() {
-        let before = index.checked_sub(2).and_then(|index| laps.get(index)).and_then(|lap| lap.time);
-        let Some([previous, lap]) = laps.get_mut(index - 1..=index) else { continue };
-        let start = difference(lap.time, lap.lap_time.value());
-        if less(start, previous.time) {
-            if less(start, before) {
-                doubtful.push(index + 1);
-            } else {
-                previous.time = start;
-            }
-        }
-    }
-}
-
-/// A lap and its sectors ended no later than the previous lap's end plus their times.
-fn sync_with_previous(laps: &mut [TimedLap]) {
-    for index in 1..laps.len() {
-        let Some([previous, lap]) = laps.get_mut(index - 1..=index) else { continue };
-        let (Some(mut end), Some(lap_time)) = (previous.time, lap.lap_time.value()) else { continue };
-        if lap.time.is_some_and(|time| end + lap_time < time) {
-            lap.time = Some(end + lap_time);
-        }
-        for (sector, session_time) in lap.sector_times.iter().zip(&mut lap.sector_session_times) {
-            let Some(sector) = sector.value() else { break };
-            end = end + sector;
-            if session_time.is_some_and(|time| end < time) {
-                *session_time = Some(end);
-            }
-        }
-    }
-}
-
-/// Marks the laps that were a personal best when they were driven. The feed sends the one before again where
-/// a lap is deleted at once: read backwards, a time faster than those seen already was deleted.
-fn mark_personal_bests(
-    laps: &mut [TimedLap],
-    best_lap_times: &[(Option<Timedelta>, Option<Timedelta>)],
-    split_times: &[Option<Timedelta>],
-) -> Result<(), Unusable> {
-    let no_time = || Unusable::new("a personal best has no time");
-    let mut part = split_times.len().saturating_sub(1);
-    let mut seen: Vec<Option<Timedelta>> = Vec::new();
-    for (time, best) in best_lap_times.iter().rev() {
-        let begin = split_times.get(part).copied().flatten().ok_or_else(no_time)?;
-        if time.ok_or_else(no_time)? < begin {
-            // Each part of a session has its own bests. Python's list index -1 is the last one.
-            part = part.checked_sub(1).unwrap_or(split_times.len().saturating_sub(1));
-            seen.clear();
-        }
-        if seen.contains(best) {
-            continue;
-        }
-        if let Some(fastest) = seen.iter().min() {
-            // FastF1 compares with a time that cannot be read as soon as there is another one.
-            let (best, fastest) = best.zip(*fastest).ok_or_else(no_time)?;
-            if best < fastest {
-                continue;
-            }
-        }
-        seen.push(*best);
-        let is_best = |lap: &&mut TimedLap| best.is_some_and(|best| lap.lap_time == Reading::Is(best));
-        if let Some(lap) = laps.iter_mut().find(is_best) {
-            lap.is_personal_best = true;
-        }
-    }
-    Ok(())
-}
-
-fn difference(end: Option<Timedelta>, span: Option<Timedelta>) -> Option<Timedelta> {
-    Some(end? - span?)
-}
-
-/// pandas' `<`: false where a side is missing.
-fn less(left: Option<Timedelta>, right: Option<Timedelta>) -> bool {
-    left.zip(right).is_some_and(|(left, right)| left < right)
 }

@@ -10,14 +10,14 @@ use crate::value::{Node, Value};
 #[derive(Default)]
 pub struct DriverLine {
     pub update: Update,
-    /// Whether there is a position; an error where it is no number.
+    /// Whether there is a position; an error if it is not a number.
     pub position: Checked<bool>,
     pub gap_to_leader: Option<ToLeader>,
     /// Whether there is an interval to the car ahead.
     pub interval: Checked<bool>,
 }
 
-/// A part of a message, or what is wrong with it: FastF1 fails where it comes to it.
+/// A part of a message, or what is wrong with it: FastF1 fails when it comes to it.
 #[derive(Debug, Clone, Copy)]
 pub struct Checked<T>(Result<T, &'static str>);
 
@@ -39,9 +39,9 @@ pub struct Update {
     pub time: Option<Timedelta>,
     number_of_laps: Checked<Option<f64>>,
     pub in_pit: Option<InPit>,
-    /// Of each sector that was sent: its time, None where that is not to be read.
+    /// Of each sector that was sent: its time, None if that cannot be read.
     pub sectors: Checked<[Option<Option<Timedelta>>; 3]>,
-    /// The last lap's time; `Some(None)` where the feed says that there is none.
+    /// The last lap's time; `Some(None)` if the feed says that there is none.
     pub lap_time: Checked<Option<Option<Timedelta>>>,
     /// Intermediate 1 and 2, finish line, longest straight.
     pub speeds: Checked<[Option<f64>; 4]>,
@@ -59,15 +59,15 @@ pub enum InPit {
 }
 
 impl Update {
-    /// The driver's count of laps, where the message has one.
+    /// The driver's count of laps, if the message has one.
     pub fn number_of_laps(&self) -> Option<f64> {
         self.number_of_laps.0.ok().flatten()
     }
 
-    /// The update that a line makes at a time; None where nothing in it concerns laps.
+    /// The update that a line makes at a time; None if nothing in it concerns laps.
     pub fn at(time: Option<Timedelta>, update: Update) -> Result<Option<Update>, Unusable> {
         update.number_of_laps.get()?;
-        // A message without a time matters even where it says nothing: FastF1 computes with its time.
+        // A message without a time matters even if it says nothing: FastF1 computes with its time.
         Ok((time.is_none() || update.says_something()).then_some(Update { time, ..update }))
     }
 
@@ -95,14 +95,14 @@ impl DriverLine {
                 "LastLapTime" => update.lap_time = Checked(lap_time(value)),
                 "Speeds" => update.speeds = Checked(speeds(value)),
                 "BestLapTime" => {
-                    let best = truthy_value(value, "a best lap time is no object");
+                    let best = truthy_value(value, "a best lap time is not an object");
                     update.best_lap_time = Checked(best.map(|best| best.map(Value::timedelta)));
                 }
                 "BestLapTimes" => update.part = Checked(part(value)),
                 "Position" => of.position = Checked(position(value)),
                 "GapToLeader" => of.gap_to_leader = gap_to_leader(value),
                 "IntervalToPositionAhead" => {
-                    let interval = truthy_value(value, "an interval is no object");
+                    let interval = truthy_value(value, "an interval is not an object");
                     of.interval = Checked(interval.map(|interval| interval.is_some()));
                 }
                 _ => {}
@@ -113,7 +113,7 @@ impl DriverLine {
 }
 
 fn number_of_laps(count: Value) -> Result<Option<f64>, &'static str> {
-    count.number().map(Some).ok_or("a number of laps is no number")
+    count.number().map(Some).ok_or("a number of laps is not a number")
 }
 
 fn in_pit(in_pit: Value) -> InPit {
@@ -125,19 +125,19 @@ fn in_pit(in_pit: Value) -> InPit {
 }
 
 fn sectors(sectors: Value) -> Result<[Option<Option<Timedelta>>; 3], &'static str> {
-    // Sectors are a list where they hold no values.
+    // Sectors are a list if they hold no values.
     let sent = sectors.get_all(["0", "1", "2"]);
     let mut times = [None; 3];
     for (time, sector) in times.iter_mut().zip(sent) {
         let Some(sector) = sector else { continue };
-        *time = truthy_value(sector, "a sector is no object")?.map(Value::timedelta);
+        *time = truthy_value(sector, "a sector is not an object")?.map(Value::timedelta);
     }
     Ok(times)
 }
 
 fn lap_time(time: Value) -> Result<Option<Option<Timedelta>>, &'static str> {
     if !time.is_object() && time.is_truthy() {
-        return Err("a lap time is no object");
+        return Err("a lap time is not an object");
     }
     let value = time.get("Value").filter(|value| *value.node() != Node::Null);
     Ok(value.map(Value::timedelta))
@@ -145,13 +145,13 @@ fn lap_time(time: Value) -> Result<Option<Option<Timedelta>>, &'static str> {
 
 fn speeds(traps: Value) -> Result<[Option<f64>; 4], &'static str> {
     if !traps.is_object() {
-        return Err("the speeds are no object");
+        return Err("the speeds are not an object");
     }
     let mut speeds = [None; 4];
     for (speed, trap) in speeds.iter_mut().zip(traps.get_all(["I1", "I2", "FL", "ST"])) {
         let Some(trap) = trap else { continue };
-        if let Some(value) = truthy_value(trap, "a speed is no object")? {
-            *speed = Some(value.float().map_err(|_| "a speed is no number")?);
+        if let Some(value) = truthy_value(trap, "a speed is not an object")? {
+            *speed = Some(value.float().map_err(|_| "a speed is not a number")?);
         }
     }
     Ok(speeds)
@@ -166,7 +166,7 @@ fn part(parts: Value) -> Result<Option<i64>, &'static str> {
 fn position(position: Value) -> Result<bool, &'static str> {
     let is_there = position.is_truthy();
     if is_there && position.int().is_err() {
-        return Err("a position is no number");
+        return Err("a position is not a number");
     }
     Ok(is_there)
 }
@@ -179,7 +179,7 @@ fn gap_to_leader(gap: Value) -> Option<ToLeader> {
     })
 }
 
-/// The value of a `{"Value": ...}` where Python takes it for true.
+/// The value of a `{"Value": ...}` if Python takes it for true.
 fn truthy_value<'j, 'a>(
     object: Value<'j, 'a>,
     otherwise: &'static str,

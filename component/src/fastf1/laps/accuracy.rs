@@ -53,7 +53,7 @@ fn is_complete(lap: &Lap) -> bool {
 }
 
 /// Whether two spans are the same within the tolerance, compared in seconds as `numpy.allclose` does; None
-/// where one is missing.
+/// if one is missing.
 fn equal(left: Option<Timedelta>, right: Option<Timedelta>) -> Option<bool> {
     Some((left?.total_seconds() - right?.total_seconds()).abs() <= TOLERANCE)
 }

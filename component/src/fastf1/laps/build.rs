@@ -26,13 +26,13 @@ pub struct SessionFacts<'a> {
 #[derive(Debug, Clone)]
 struct TyredLap {
     timed: TimedLap,
-    /// None where nothing was known of the tyres when the lap ended (pandas' NaN).
+    /// None if nothing was known of the tyres when the lap ended (pandas' NaN).
     tyre: Option<Tyre>,
     generated: bool,
 }
 
 impl SessionFacts<'_> {
-    /// The laps of all drivers, in the order of the drivers. Fails where FastF1's function raises.
+    /// The laps of all drivers, in the order of the drivers. Fails if FastF1's function raises.
     pub fn laps(
         &self,
         timing: &Timing,
@@ -83,7 +83,7 @@ impl SessionFacts<'_> {
         Ok(laps)
     }
 
-    /// A driver's laps with tyres; None where there are none.
+    /// A driver's laps with tyres; None if there are none.
     fn tyred_laps(
         &self,
         driver: &Participant,
@@ -135,7 +135,8 @@ impl SessionFacts<'_> {
         }
     }
 
-    /// When each lap began: when the one before ended; the first lap of a race with the session.
+    /// When each lap began: when the one before ended; the first lap of a race with the session. A lap without either
+    /// begins when the car leaves the pits.
     fn lap_starts(&self, laps: &[TyredLap], status: &SessionStatus) -> Vec<Option<Timedelta>> {
         let first = if self.is_race_like { status.start } else { None };
         let ends = laps.iter().map(|lap| lap.timed.time);
@@ -155,7 +156,8 @@ impl SessionFacts<'_> {
         starts.iter().zip(laps).map(|(start, lap)| start.or(lap.timed.pit_out_time)).collect()
     }
 
-    /// The order in which the drivers ended each lap of a race. Who crashed on the first lap has no position.
+    /// The order in which the drivers ended each lap of a race. Who crashed on the first lap has no position. FastF1
+    /// sorts each lap's rows by their ends, those without one last.
     fn add_positions(&self, laps: &mut [Lap]) {
         if !self.is_race_like {
             return;
@@ -184,7 +186,7 @@ impl SessionFacts<'_> {
     }
 }
 
-/// FastF1 compares every time out of the pits with the start of the session, and fails where there is no
+/// FastF1 compares every time out of the pits with the start of the session, and fails if there is no
 /// start, or (a quirk of pandas' types) no time out of the pits at all.
 pub fn check_start(timing: &Timing, status: &SessionStatus) -> Result<(), Unusable> {
     let mut laps = timing.drivers.iter().flat_map(|driver| &driver.laps).peekable();
@@ -197,8 +199,8 @@ pub fn check_start(timing: &Timing, status: &SessionStatus) -> Result<(), Unusab
     Ok(())
 }
 
-/// To each lap the last tyres that were known when it ended (pandas' `merge_asof`, which wants both sides
-/// in the order of time).
+/// To each lap the last tyres that were known when it ended (pandas' `merge_asof`, which raises unless both sides
+/// are in the order of time).
 fn join(laps: &[TimedLap], tyres: &[Tyre]) -> Result<Vec<TyredLap>, Unusable> {
     let in_order = |times: &[Option<Timedelta>]| times.iter().all(Option::is_some) && times.is_sorted();
     let fitted: Vec<Option<Timedelta>> = tyres.iter().map(|tyre| tyre.time).collect();
@@ -229,7 +231,8 @@ fn restarts(status: &SessionStatus) -> Vec<Timedelta> {
     restarts
 }
 
-/// The age of the tyres at the end of each lap, in laps: that when fitted plus the laps of the stint.
+/// The age of the tyres at the end of each lap, in laps: that when fitted plus the laps of the stint so far (FastF1
+/// adds `arange` to the laps of each stint).
 fn tyre_lives(laps: &[TyredLap]) -> Result<Vec<Option<f64>>, Unusable> {
     let mut driven: Vec<(i64, f64)> = Vec::new();
     let mut lives = Vec::with_capacity(laps.len());
@@ -251,7 +254,7 @@ fn tyre_lives(laps: &[TyredLap]) -> Result<Vec<Option<f64>>, Unusable> {
         lives.push(match tyre.start_laps {
             Age::Unknown => None,
             Age::Laps(age) => Some(age + laps),
-            Age::NoNumber => return Err(Unusable::new("the age of tyres is no number")),
+            Age::NoNumber => return Err(Unusable::new("the age of tyres is not a number")),
         });
     }
     Ok(lives)
@@ -297,7 +300,7 @@ impl TyredLap {
     }
 }
 
-/// Gives each lap the statuses that were in force; false where that could not be done to the end.
+/// Gives each lap the statuses that were in force; false if that could not be done to the end.
 fn add_track_status(laps: &mut [Lap], track_status: &TrackStatus) -> bool {
     let spans: Vec<_> = laps.iter().map(|lap| (lap.lap_start_time, lap.time)).collect();
     let (statuses, complete) = track_status.of_laps(&spans);

@@ -9,12 +9,12 @@ use super::super::session_status::{SessionStatus, StatusChange};
 use super::super::time::Timedelta;
 use super::build::SessionFacts;
 
-/// How long a lap is taken to last where nothing tells. FastF1 looks for the moment at which the car stood
-/// still only where telemetry is loaded before the laps, which it never is.
+/// How long a lap is taken to last if nothing tells. FastF1 looks for the moment at which the car stood
+/// still only if telemetry is loaded before the laps, which it never is.
 const ASSUMED: Timedelta = Timedelta::from_seconds(150);
 
 /// Adds the laps and sorts all by the drivers' numbers (as texts) if there is one. `total_laps` is the
-/// scheduled distance; fails where that is needed and not known.
+/// scheduled distance; fails if that is needed and not known.
 pub fn add(
     laps: &mut Vec<Lap>,
     facts: &SessionFacts,
@@ -42,7 +42,7 @@ pub fn add(
     Ok(())
 }
 
-/// When the lap after a driver's last one is taken to have ended; None where there was none.
+/// When the lap after a driver's last one is taken to have ended; None if there was none.
 fn assumed_end(
     laps: &[Lap],
     status: &SessionStatus,

@@ -31,7 +31,7 @@ impl TyreColumns {
         self.new_is_bool = new_is_bool && (is_first || self.new_is_bool);
     }
 
-    /// Sets the two cells of each lap. Where a column holds no value at all it is empty texts and false.
+    /// Sets the two cells of each lap. A column that holds no value at all is empty texts and false.
     pub fn fill(self, laps: &mut [Lap]) {
         let nothing_new = self.new.iter().flatten().all(Option::is_none);
         for (lap, (compound, new)) in laps.iter_mut().zip(self.compounds.into_iter().zip(self.new)) {

@@ -1,4 +1,4 @@
-//! Results out of the laps, where Jolpica has no position for anybody.
+//! Results out of the laps, if Jolpica has no position for anybody.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct QualifyingParts<'a> {
 
 /// Fills in positions, and what goes with them, unless somebody has one already.
 ///
-/// Fails where FastF1's calculation raises, which it catches: the rows stay as they are then.
+/// Fails if FastF1's calculation raises, which it catches: the rows stay as they are then.
 pub fn fill_in(
     rows: &mut [ResultRow],
     kind: SessionKind,

@@ -167,7 +167,7 @@ fn of_two_in_the_same_position_numpy_says_who_comes_first() {
     assert_eq!(column(&rows, "DriverNumber").join(" "), fastf1);
 }
 
-/// A lap that ends at `end` seconds; its time in seconds, where it has one.
+/// A lap that ends at `end` seconds; its time in seconds, if it has one.
 fn lap(number: &str, lap_number: u32, end: i64, seconds: Option<i64>) -> Lap {
     Lap {
         time: Some(Timedelta::from_seconds(end)),
