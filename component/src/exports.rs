@@ -6,12 +6,18 @@ mod typed;
 
 pub use command::run;
 
-/// What the macros of the bindings make: the one unsafe code of the component.
+/// The types and traits of our own world.
 #[allow(unsafe_code)]
 mod bindings {
+    wit_bindgen::generate!({ path: "../wit", world: "f1:ingest/typed", pub_export_macro: true });
+}
+
+/// What a runtime calls. What the macros make is the one unsafe code of the component, here and in the bindings.
+#[allow(unsafe_code)]
+mod entry {
+    use super::bindings;
     use super::incoming_handler::Handler;
     use super::typed::Component;
-    wit_bindgen::generate!({ path: "../wit", world: "f1:ingest/typed" });
-    export!(Component);
+    bindings::export!(Component with_types_in bindings);
     wasip2::http::proxy::export!(Handler);
 }

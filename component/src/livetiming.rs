@@ -69,7 +69,7 @@ impl Livetiming {
             return Err(Refused { official, mirror: None });
         }
         let mirror = get(&url::below(&self.mirror, path)?, None).await;
-        mirror.map_err(|error| Refused { official, mirror: Some(error) })
+        mirror.map_err(|error| Refused { official, mirror: Some(Box::new(error)) })
     }
 
     /// Starts to GET something below `static/`.
@@ -191,7 +191,7 @@ pub fn stream_path(path: &str, topic: &str) -> String {
 pub struct Refused {
     pub official: Error,
     /// None if the mirror was not asked.
-    mirror: Option<Error>,
+    mirror: Option<Box<Error>>,
 }
 
 impl From<Error> for Refused {
@@ -206,7 +206,7 @@ impl Refused {
     /// not say that there is no such feed.
     pub fn may_pass(&self, some: bool) -> Option<&Error> {
         let passing = |error: &&Error| !error.is_refusal();
-        let mirror = self.mirror.as_ref().filter(|_| some && self.official.kind != Kind::NotFound);
+        let mirror = self.mirror.as_deref().filter(|_| some && self.official.kind != Kind::NotFound);
         Some(&self.official).filter(passing).or(mirror.filter(passing))
     }
 }

@@ -8,6 +8,7 @@ mod errors;
 mod golden;
 mod house;
 mod if_changed;
+mod items;
 mod livetiming;
 mod multipart;
 mod observers;
