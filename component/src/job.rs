@@ -95,7 +95,7 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
                 client.work_at(item.source.name());
                 *failure = run.fetch_and_store(item, &mut report).await.err();
                 if let Some(error) = &failure {
-                    client.log.error(&format!("{}: {error}", run.name(item)));
+                    client.log.error(&format!("{}: {error}", item.source.name()));
                 }
             }
         }
@@ -129,7 +129,7 @@ impl<R: Transport + Clock> Run<'_, R> {
     async fn fetch_and_store(&self, item: &Item, report: &mut Report) -> Result<()> {
         let Run { job, store, .. } = self;
         let session = self.session_of(item).await?;
-        let name = item.name(session);
+        let (source, name) = (item.source.name(), item.name(session));
         if let Some(object) = store.stored_earlier(&name).await? {
             report.stored.push(self.stored(item, session, object));
             return Ok(());
@@ -140,7 +140,7 @@ impl<R: Transport + Clock> Run<'_, R> {
         let kept = async {
             if job.dry_run {
                 let (bucket, (size, _)) = (&job.bucket.name, document.read().await?);
-                let message = format!("{name}: would store {size} bytes in {bucket}; this is a dry run");
+                let message = format!("{source}: would store {size} bytes in {bucket}; this is a dry run");
                 self.client.log.info(&message);
                 return Ok(None);
             }
@@ -157,8 +157,8 @@ impl<R: Transport + Clock> Run<'_, R> {
         }
         .await;
         for warning in lacks.take() {
-            self.client.log.warn(&format!("{name}: {warning}"));
-            report.warnings.push(format!("{name}: {warning}"));
+            self.client.log.warn(&format!("{source}: {warning}"));
+            report.warnings.push(format!("{source}: {warning}"));
         }
         match kept? {
             Some(Kept::Stored(object)) => report.stored.push(self.stored(item, session, object)),
@@ -223,14 +223,10 @@ impl<R: Transport + Clock> Run<'_, R> {
         self.chosen.get().map(Session::id).or(request.exact())
     }
 
-    fn name(&self, item: &Item) -> String {
-        item.name(self.known_session(item))
-    }
-
     /// Looks once more, as the answers may be what was lost; then the failure stands.
     async fn give_up(&self, item: &Item, failure: Option<Error>, report: &mut Report) {
         let session = self.known_session(item);
-        match self.store.stored_earlier(&self.name(item)).await {
+        match self.store.stored_earlier(&item.name(session)).await {
             Ok(Some(object)) => report.stored.push(self.stored(item, session, object)),
             _ => report.failed.extend(failure.map(|error| {
                 let source = item.source.name().to_owned();
@@ -251,11 +247,11 @@ impl<R: Transport + Clock> Run<'_, R> {
     /// Prints the key of an object that is in the bucket.
     fn said(&self, item: &Item, session: Option<SessionId>, object: Object, what: &str) -> Stored {
         let Object { key, size, sha256 } = object;
-        let (name, key, log) = (&key.item, key.to_string(), &self.client.log);
+        let (source, key, log) = (item.source.name(), key.to_string(), &self.client.log);
         if let Err(error) = writeln!(std::io::stdout(), "{key}") {
-            log.warn(&format!("{name}: the key cannot be printed: {error}"));
+            log.warn(&format!("{source}: the key cannot be printed: {error}"));
         }
-        log.info(&format!("{name}: {what} {key}"));
-        Stored { source: item.source.name().to_owned(), session, key, size, sha256 }
+        log.info(&format!("{source}: {what} {key}"));
+        Stored { source: source.to_owned(), session, key, size, sha256 }
     }
 }

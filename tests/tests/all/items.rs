@@ -5,14 +5,15 @@ use std::path::Path;
 
 use f1_ingest_tests::binary::{Run, command, run};
 use f1_ingest_tests::store::{Store, keys};
-use f1_ingest_tests::synthetic::{CATALOGUE, recording};
+use f1_ingest_tests::synthetic::{CATALOGUE, Kind, Plan, recording};
 use f1_ingest_tests::upstream::{RESULTS, Reply, Upstream};
 use serde_json::Value;
 
-/// A made-up race with telemetry, recorded in `folder`, and the options that choose it.
-fn race(folder: &Path) -> [String; 6] {
-    let (_, plan) = CATALOGUE.iter().find(|(_, plan)| plan.telemetry_hz > 0).unwrap();
-    recording::write(plan, folder).unwrap().choice()
+/// A made-up race with telemetry, recorded in `folder`.
+fn race(folder: &Path) -> recording::Session {
+    let is_race = |plan: &Plan| plan.kind == Kind::Race && plan.telemetry_hz > 0 && plan.missing.is_empty();
+    let (_, plan) = CATALOGUE.iter().find(|(_, plan)| is_race(plan)).unwrap();
+    recording::write(plan, folder).unwrap()
 }
 
 /// `fastf1/2024/05/Q` of a key, whatever its date and second.
@@ -35,7 +36,7 @@ fn a_list_of_sources_is_all_that_is_stored_and_its_keys_say_which_session() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (recording, store, summary) = (path("recording"), path("store"), path("summary.json"));
-    let choice = race(Path::new(&recording));
+    let choice = race(Path::new(&recording)).choice();
     let [_, season, _, round, _, session] = choice.each_ref();
     let of = format!("{season}/{:02}/{session}", round.parse::<u32>().unwrap());
     let places = ["run", "--replay", &recording, "--store", &store, "--summary", &summary, "--retries", "1"];
@@ -62,7 +63,9 @@ fn a_list_of_sources_is_all_that_is_stored_and_its_keys_say_which_session() {
         (&Value::Array(vec![]), &again.keys()[0].into())
     );
 
-    with(&["--include-fastf1"]).says(&["jolpica: stored"]).says(&[&format!("{}: stored", named("fastf1"))]);
+    with(&["--include-fastf1"])
+        .says(&["jolpica: stored"])
+        .says(&["fastf1: stored", &format!("/{}/", named("fastf1"))]);
     let bucket = folder.path().join("store/f1-data");
     let jolpica = keys(&bucket).into_iter().filter(|key| key.contains("jolpica")).count();
     assert_eq!(jolpica, 1, "the old switch means Jolpica and this");
@@ -73,8 +76,9 @@ fn a_plain_run_keeps_the_old_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (recording, store) = (path("recording"), path("store"));
-    let choice = race(Path::new(&recording));
-    let instant = format!("{}-12-31", choice[1]);
+    let race = race(Path::new(&recording));
+    let day = race.path.split('/').nth(1).and_then(|event| event.split('_').next()).unwrap();
+    let instant = format!("{day}T23:59:59Z");
     let arguments =
         ["run", "--replay", &recording, "--store", &store, "--sources", "fastf1", "--as-of", &instant];
     let run = run(&arguments, &[]).expect(0);
@@ -153,7 +157,7 @@ fn check_looks_at_the_upstreams_of_every_source_with_the_session_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (recording, store) = (path("recording"), path("store"));
-    let choice = race(Path::new(&recording));
+    let choice = race(Path::new(&recording)).choice();
     let choice = choice.each_ref().map(String::as_str);
     let places = ["check", "--replay", &recording, "--store", &store];
     for sources in ["fastf1", "telemetry", "livetiming", "jolpica,telemetry"] {
