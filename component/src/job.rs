@@ -51,10 +51,12 @@ impl Job {
     pub fn hosts(&self) -> Vec<String> {
         let upstreams = self.items.iter().flat_map(Item::upstreams).map(|it| self.upstreams.url(*it));
         let store = (!self.dry_run).then(|| authority(&self.bucket.url()));
-        let mut hosts: Vec<String> = upstreams.map(authority).chain(store).collect();
-        hosts.sort();
-        hosts.dedup();
-        hosts
+        upstreams.map(authority).chain(store).fold(Vec::new(), |mut hosts, host| {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+            hosts
+        })
     }
 
     /// Whether a document of `source` is asked for.

@@ -57,7 +57,11 @@ impl FromStr for Key {
             let (date, rest) = text.strip_prefix(ROOT)?.split_once('/')?;
             let (item, name) = rest.rsplit_once('/')?;
             let seconds = name.strip_suffix(SUFFIX)?.parse().ok()?;
-            Some(Key { date: date.parse().ok()?, item: item.to_owned(), seconds })
+            let mut date = date.split('-');
+            let mut number = || date.next()?.parse::<u32>().ok();
+            let (year, month, day) = (number()?, number()?, number()?);
+            let date = NaiveDate::from_ymd_opt(year.try_into().ok()?, month, day)?;
+            Some(Key { date, item: item.to_owned(), seconds })
         };
         // What is written in another way (a sign, a zero in front) is another key.
         parts().filter(|key| !key.item.is_empty() && key.to_string() == text).ok_or(NotOurs)
