@@ -5,12 +5,11 @@
 
 #![no_main]
 
-
 use chrono::NaiveDate;
 use f1_ingest_component::fastf1::TABLES;
 use f1_ingest_component::fastf1::tables::{Sources, Tables, numbers};
-use f1_ingest_feeds::telemetry::{Car, Keep, Position, Reader, document, zero_date};
 use f1_ingest_component::session::{Session, SessionName};
+use f1_ingest_feeds::telemetry::{Car, Keep, Position, Reader, document, zero_date};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
