@@ -16,8 +16,7 @@ use anyhow::{Result, anyhow};
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::meta::region::ProvideRegion;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{Region, retry::RetryConfig};
@@ -28,12 +27,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use f1_ingest_component::error::{Error, Kind};
 use f1_ingest_component::job::Job;
 use f1_ingest_component::s3::credentials::{CONTAINER_URL, EMBEDDED};
-use futures_util::FutureExt;
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
+use crate::profiles::Profiles;
 use crate::variables::Variables;
 use sender::Sender;
 
@@ -121,16 +120,6 @@ fn answer(credentials: &Credentials) -> String {
     answer.to_string()
 }
 
-/// The region that `profile` names, or the default profile if it is none; none if they name no region.
-pub fn region(profile: Option<&str>) -> Option<String> {
-    let mut provider = ProfileFileRegionProvider::builder().configure(&ProviderConfig::empty());
-    if let Some(name) = profile {
-        provider = provider.profile_name(name);
-    }
-    // It only reads files, so it is done at once.
-    Some(provider.build().region().now_or_never()??.to_string())
-}
-
 /// Asks one place after the other: the profile, web identity, the container's role, the instance's role. One that is
 /// not configured is passed over; one that is configured and fails ends the search, because a fall-back to somebody
 /// else's credentials would be a surprise. Fails, as wrong usage, if none has any.
@@ -143,16 +132,17 @@ pub async fn find(profile: Option<&str>, region: &str) -> Result<Found> {
         .with_time_source(aws_smithy_async::time::SystemTimeSource::new())
         .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .with_retry_config(RetryConfig::standard());
-    let mut profiles = ProfileFileCredentialsProvider::builder().configure(&config);
-    if let Some(name) = profile {
-        profiles = profiles.profile_name(name);
+    let profiles = Profiles::read(profile)?;
+    if let Some((files, name)) = profiles.for_sdk() {
+        let profile = ProfileFileCredentialsProvider::builder().configure(&config);
+        let profile = profile.profile_files(files).profile_name(name).build();
+        if let Some(found) = ask("profile", profile).await? {
+            return Ok(found);
+        }
     }
-    if let Some(found) = ask("profile", profiles.build()).await? {
-        return Ok(found);
-    }
-    if let Some(name) = profile {
+    if profiles.is_named() {
         let message =
-            format!("the profile {name} is not in ~/.aws/config or has no credentials: correct --profile");
+            format!("the profile {} has no credentials: correct ~/.aws/config or the name", profiles.name());
         return Err(Error::usage(message).into());
     }
     let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&config).build();

@@ -24,6 +24,7 @@ mod outbound;
 mod outcome;
 mod pool;
 mod prepare;
+mod profiles;
 mod progress;
 mod random;
 mod recording;

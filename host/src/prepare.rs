@@ -7,8 +7,12 @@ use f1_ingest_component::options::{Command, read};
 
 use crate::credentials;
 use crate::options::HostOptions;
+use crate::profiles::{Profiles, is_true};
 use crate::store;
-use crate::variables::Variables;
+use crate::variables::{Variables, variable};
+
+/// The variables that name another store, the first that is set.
+const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
 /// The variables that the job gets to see, and what they and `arguments`, the job's part of the command line, ask for.
 ///
@@ -20,6 +24,10 @@ pub fn prepare(
     arguments: &[String],
     mut variables: Variables,
 ) -> Result<(Variables, Command)> {
+    let profiles = match host.store {
+        None => Profiles::read(host.profile.as_deref())?,
+        Some(_) => Profiles::default(),
+    };
     if host.profile.is_some() {
         credentials::remove(&mut variables);
     }
@@ -32,11 +40,14 @@ pub fn prepare(
         store::into_variables(&mut variables);
     }
     let is_named = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().any(|name| variables.contains_key(*name));
-    let region = match host.store {
-        None if !is_named => credentials::region(host.profile.as_deref()),
-        _ => None,
-    };
+    let region = profiles.setting("region").filter(|_| !is_named).map(str::to_owned);
     variables.extend(region.iter().map(|region| ("AWS_REGION".to_owned(), region.clone())));
+    if is_true(variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").as_deref()) {
+        ENDPOINTS.iter().for_each(|name| drop(variables.remove(*name)));
+    } else if host.store.is_none() && !ENDPOINTS.iter().any(|name| variables.contains_key(*name)) {
+        let endpoint = profiles.endpoint_url().map(|url| (ENDPOINTS[0].to_owned(), url.to_owned()));
+        variables.extend(endpoint);
+    }
     if !host.replay.is_empty() {
         // There is no upstream to spare.
         variables.entry("F1_REQUESTS_PER_SECOND".to_owned()).or_insert_with(|| "0".to_owned());

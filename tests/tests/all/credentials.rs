@@ -1,6 +1,7 @@
 //! Where credentials come from: each place that AWS documents, against a fake that checks what it is sent,
 //! and moto, which lets nobody in without the right keys, token and signature.
 
+mod files;
 mod profiles;
 mod services;
 
