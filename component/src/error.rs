@@ -61,7 +61,7 @@ kinds! { $
     /// This machine's clock and the store's differ too much.
     ClockSkew "clock-skew" 1 false;
     /// Another run is writing the same key, or has ended this one's upload.
-    Conflict "conflict" 1 true;
+    Conflict "conflict" 75 true;
     /// The store refuses the request for a reason of its own.
     StoreRefused "store-refused" 1 false;
 }

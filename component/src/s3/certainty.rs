@@ -31,10 +31,12 @@ pub enum Answer {
 /// What a look at the key says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
+    /// Nothing is there.
+    Nothing,
     /// This run's object of this document.
     Ours,
-    /// Another object, or none.
-    NotOurs,
+    /// Another object.
+    Anothers,
     /// Nothing: these credentials may not look.
     Forbidden,
     /// Nothing, this time.
@@ -59,6 +61,17 @@ pub enum Step {
 pub struct Verdict {
     pub step: Step,
     pub in_doubt: bool,
+}
+
+/// Judges a key before a request for it is sent again to a store that may overwrite what is there: what to do instead of
+/// sending it, or none. Credentials that may not look say nothing about the key.
+pub fn before(look: Look) -> Option<Step> {
+    match look {
+        Look::Nothing | Look::Forbidden => None,
+        Look::Ours => Some(Step::Written),
+        Look::Anothers => Some(Step::Taken),
+        Look::Failed => Some(Step::Fail),
+    }
 }
 
 /// Judges an answer. `in_doubt` is what is known of earlier requests for the same object; `look` is what was seen
@@ -97,11 +110,12 @@ impl Answer {
 }
 
 impl Look {
-    /// Reads the outcome of a look: whether the object there is ours, or why nobody could look.
-    pub fn of(is_ours: &Result<bool, Failed>) -> Look {
+    /// Reads the outcome of a look: whether an object that is there is ours, or why nobody could look.
+    pub fn of(is_ours: &Result<Option<bool>, Failed>) -> Look {
         match is_ours {
-            Ok(true) => Look::Ours,
-            Ok(false) => Look::NotOurs,
+            Ok(None) => Look::Nothing,
+            Ok(Some(true)) => Look::Ours,
+            Ok(Some(false)) => Look::Anothers,
             Err(Failed { again: Again::Never, .. }) => Look::Forbidden,
             Err(_) => Look::Failed,
         }
@@ -125,12 +139,14 @@ mod tests {
             (Refused, None, (Step::Fail, false), (Step::Fail, true)),
             (Taken, None, (Step::Look, false), (Step::Look, true)),
             (Taken, Some(Look::Ours), (Step::Written, false), (Step::Written, false)),
-            (Taken, Some(Look::NotOurs), (Step::Taken, false), (Step::Taken, false)),
+            (Taken, Some(Look::Anothers), (Step::Taken, false), (Step::Taken, false)),
+            (Taken, Some(Look::Nothing), (Step::Taken, false), (Step::Taken, false)),
             (Taken, Some(Look::Forbidden), (Step::Taken, false), (Step::Fail, true)),
             (Taken, Some(Look::Failed), (Step::Fail, true), (Step::Fail, true)),
             (Gone, None, (Step::Look, false), (Step::Look, true)),
             (Gone, Some(Look::Ours), (Step::Written, false), (Step::Written, false)),
-            (Gone, Some(Look::NotOurs), (Step::Fail, false), (Step::Fail, true)),
+            (Gone, Some(Look::Anothers), (Step::Fail, false), (Step::Fail, true)),
+            (Gone, Some(Look::Nothing), (Step::Fail, false), (Step::Fail, true)),
             (Gone, Some(Look::Forbidden), (Step::Fail, false), (Step::Fail, true)),
             (Gone, Some(Look::Failed), (Step::Fail, true), (Step::Fail, true)),
         ];
@@ -139,6 +155,20 @@ mod tests {
                 let expected = Verdict { step: *step, in_doubt: *after };
                 assert_eq!(judge(in_doubt, *answer, *look), expected, "{answer:?} {look:?} {in_doubt}");
             }
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_again_over_what_is_there_or_may_be() {
+        let table = [
+            (Look::Nothing, None),
+            (Look::Forbidden, None),
+            (Look::Ours, Some(Step::Written)),
+            (Look::Anothers, Some(Step::Taken)),
+            (Look::Failed, Some(Step::Fail)),
+        ];
+        for (look, step) in table {
+            assert_eq!(before(look), step, "{look:?}");
         }
     }
 

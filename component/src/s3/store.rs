@@ -11,17 +11,18 @@
 mod multipart;
 mod newest;
 mod object;
+mod pages;
 pub mod parts;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode, Uri};
 
 use super::bucket::Bucket;
-use super::certainty::{Answer, Look, Step, judge};
+use super::certainty::{Answer, Look, Step, before, judge};
 use super::client::S3Client;
 use super::key::Key;
 use super::{refusal, sign};
@@ -34,8 +35,11 @@ use parts::Parts;
 
 pub use object::OURS;
 
-/// How many keys are tried for a document.
-const COLLISIONS: u64 = 60;
+/// How many keys are tried for a document in one attempt at the whole operation.
+const COLLISIONS: u32 = 100;
+
+/// How many seconds a key may run ahead of the clock.
+const AHEAD: i64 = 600;
 
 /// The longest body that is sent a second time to find out about a store, in bytes.
 const LONGEST_PROBE: usize = 1 << 20;
@@ -70,8 +74,6 @@ pub struct Store<'a, R> {
     /// By item: an object that was sent and whose answer never came. It may be there, or come there yet, so
     /// that the next attempt tries the same key first.
     in_doubt: RefCell<HashMap<String, Object>>,
-    /// Items whose uploads this run has taken over from earlier runs; see [`multipart`].
-    taken_over: RefCell<HashSet<String>>,
     /// Whether the store refuses to overwrite if it is asked not to, between runs at once too; None as long as it
     /// is not known.
     is_conditional: Cell<Option<bool>>,
@@ -90,8 +92,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     pub fn new(s3: S3Client<'a, R>) -> Self {
         let run_id = s3.http.log.run_id.clone();
         let is_conditional = Cell::new(s3.bucket.is_conditional().then_some(true));
-        let (in_doubt, taken_over) = Default::default();
-        Store { s3, run_id, in_doubt, taken_over, is_conditional }
+        Store { s3, run_id, in_doubt: RefCell::default(), is_conditional }
     }
 
     fn bucket(&self) -> &'a Bucket {
@@ -115,31 +116,38 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             return Ok(Kept::Unchanged(same));
         }
         let in_doubt = self.in_doubt.borrow().get(item).map(|object| object.key.seconds);
-        let mut seconds = in_doubt.unwrap_or_else(|| self.s3.http.runtime.now().timestamp());
-        for _ in 0..COLLISIONS {
+        let now = || self.s3.http.runtime.now().timestamp();
+        let mut seconds = in_doubt.unwrap_or_else(now);
+        for collision in 0..COLLISIONS {
             let key = Key::new(item, seconds)?;
             let wanted = &self.bucket().headers;
             let object = NewObject { key, sha256, metadata: &metadata, gzip, wanted };
             let is_whole = parts.is_last();
             let is_looked_at = !is_whole || self.is_conditional.get() != Some(true);
-            let there = if is_looked_at { self.look(&object).await } else { None };
+            let there = if is_looked_at { self.look(&object).await? } else { None };
             let outcome = match there {
                 Some(outcome) => outcome,
                 None if is_whole => self.put_whole(&object, &mut parts, &warnings).await?,
                 None => self.put_in_parts(&object, &mut parts).await?,
             };
+            let random = self.s3.http.runtime.random();
             let step = match outcome {
                 Outcome::Written(object) => return Ok(Kept::Stored(object)),
-                Outcome::Taken => 1,
+                Outcome::Taken => step(collision, random),
                 // Runs that yield to each other must not meet again.
-                Outcome::Contested => 1 + (self.s3.http.runtime.random() % 8) as i64,
+                Outcome::Contested => step(collision.max(CONTESTED), random),
             };
             self.s3.http.log.info(&format!("{} is taken, trying a later second", object.key));
             seconds += step;
+            if seconds > now() + AHEAD {
+                seconds = now() + step;
+            }
         }
-        let message =
-            format!("the next {COLLISIONS} seconds of {item} are all taken in {}", self.bucket().name);
-        Err(Error::new(Kind::StoreRefused, message))
+        let message = format!(
+            "{COLLISIONS} keys of {item} were all taken in {}: too many runs of it at once; try again later",
+            self.bucket().name
+        );
+        Err(Error::new(Kind::Conflict, message))
     }
 
     /// The newest object of `item`, if its document has this hash.
@@ -151,20 +159,37 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     /// An object of this run that was sent in an earlier attempt, if it turns out to be stored.
     pub async fn stored_earlier(&self, item: &str) -> Result<Option<Object>> {
         let Some(object) = self.in_doubt.borrow().get(item).cloned() else { return Ok(None) };
-        let ours = self.s3.http.retry(async || self.holds_ours(&object).await).await?;
+        let ours = self.there(&object.key).await?.is_some_and(|there| self.is_ours(&there, &object));
         if ours {
             self.in_doubt.borrow_mut().remove(item);
         }
         Ok(ours.then_some(object))
     }
 
-    /// What is at a key before it is written. A refusal to say is no reason to stop: the condition may hold.
-    async fn look(&self, object: &NewObject<'_>) -> Option<Outcome> {
-        let there = self.s3.head(&object.key.to_string()).await.ok()??;
+    /// What is at a key, asked until somebody says so. Nothing, if the credentials may not look: a 403 says nothing about
+    /// an object. <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+    async fn there(&self, key: &Key) -> Result<Option<Response>> {
+        let key = key.to_string();
+        let looked = self.s3.http.retry(async || self.s3.head(&key).await).await;
+        match looked {
+            Err(error) if error.kind == Kind::Credentials && error.status == Some(403) => Ok(None),
+            looked => looked,
+        }
+    }
+
+    /// What becomes of a key that is looked at before it is written; none if it is free.
+    async fn look(&self, object: &NewObject<'_>) -> Result<Option<Outcome>> {
+        let there = match self.there(&object.key).await {
+            Ok(there) => there,
+            // The condition will hold.
+            Err(_) if self.is_conditional.get() == Some(true) => None,
+            Err(error) => return Err(error),
+        };
+        let Some(there) = there else { return Ok(None) };
         let in_doubt = self.in_doubt.borrow();
         let same_key = in_doubt.get(&object.key.item).filter(|sent| sent.key == object.key);
         let ours = same_key.filter(|sent| self.is_ours(&there, sent));
-        Some(ours.cloned().map_or(Outcome::Taken, Outcome::Written))
+        Ok(Some(ours.cloned().map_or(Outcome::Taken, Outcome::Written)))
     }
 
     async fn put_whole(
@@ -185,13 +210,11 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             headers.extend(sign::header(sign::CONTENT_SHA256, sha256).ok());
         }
         let outcome = self.make(made, Method::PUT, &url, headers.clone(), body).await?;
-        if !matches!(outcome, Outcome::Written(_)) {
-            return Ok(outcome);
-        }
+        let Outcome::Written(made) = &outcome else { return Ok(outcome) };
         if self.is_conditional.get().is_none() && body.len() <= LONGEST_PROBE {
             self.probe(&url, headers, body, warnings).await;
         }
-        if self.holds_anothers(&object.key, began).await {
+        if self.holds_anothers(made, began).await? {
             warnings.add(format!("another run wrote {} in the same moment", object.key));
             return Ok(Outcome::Taken);
         }
@@ -217,18 +240,27 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         }
     }
 
-    /// Whether the object at `key`, which this run has written, is known to be of another run by now. `began` is
-    /// the uptime at which the key was looked at and was free.
-    async fn holds_anothers(&self, key: &Key, began: Duration) -> bool {
+    /// Whether another run's object lies by now where this run has written one. `began` is the uptime at which the key
+    /// was looked at and was free. Fails if nobody says so: then the object is in doubt.
+    async fn holds_anothers(&self, object: &Object, began: Duration) -> Result<bool> {
         if self.bucket().is_conditional() {
-            return false;
+            return Ok(false);
         }
         let runtime = &self.s3.http.runtime;
         if self.is_conditional.get() != Some(true) {
             runtime.sleep(runtime.uptime().saturating_sub(began) + SETTLED).await;
         }
-        let Ok(Some(object)) = self.s3.head(&key.to_string()).await else { return false };
-        object.header("x-amz-meta-run-id").is_some_and(|run_id| run_id != self.run_id)
+        let there = self.there(&object.key).await.inspect_err(|_| self.set_doubt(object, true))?;
+        let run_id = there.as_ref().and_then(|there| there.header("x-amz-meta-run-id"));
+        Ok(run_id.is_some_and(|run_id| run_id != self.run_id))
+    }
+
+    fn set_doubt(&self, object: &Object, in_doubt: bool) {
+        let mut all = self.in_doubt.borrow_mut();
+        match in_doubt {
+            true => drop(all.insert(object.key.item.clone(), object.clone())),
+            false => drop(all.remove(&object.key.item)),
+        }
     }
 
     /// Sends the request that makes `object` if nothing is at its key, until it is known what became of it.
@@ -241,20 +273,33 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         body: &[u8],
     ) -> Result<Outcome> {
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        let was_sent = Cell::new(false);
         let send = async || {
+            if was_sent.replace(true) && self.is_conditional.get() != Some(true) {
+                let looked = self.seen(&object).await;
+                match (before(Look::of(&looked)), looked) {
+                    (Some(Step::Written), _) => {
+                        self.set_doubt(&object, false);
+                        return Ok(Outcome::Written(object.clone()));
+                    }
+                    (Some(Step::Taken), _) => {
+                        self.set_doubt(&object, false);
+                        return Ok(Outcome::Taken);
+                    }
+                    (Some(_), Err(failed)) => return Err(failed),
+                    _ => {}
+                }
+            }
             let sent = self.s3.send(&method, url, headers.clone(), Some(body)).await;
             let answer = Answer::of(&method, &sent);
             let mut verdict = judge(self.is_in_doubt(&object), answer, None);
             let mut failed_look = None;
             if verdict.step == Step::Look {
-                let looked = self.holds_ours(&object).await;
+                let looked = self.seen(&object).await;
                 verdict = judge(self.is_in_doubt(&object), answer, Some(Look::of(&looked)));
                 failed_look = looked.err().filter(|_| verdict.in_doubt);
             }
-            match verdict.in_doubt {
-                true => drop(self.in_doubt.borrow_mut().insert(object.key.item.clone(), object.clone())),
-                false => drop(self.in_doubt.borrow_mut().remove(&object.key.item)),
-            }
+            self.set_doubt(&object, verdict.in_doubt);
             match verdict.step {
                 Step::Written => Ok(Outcome::Written(object.clone())),
                 Step::Taken => Ok(Outcome::Taken),
@@ -271,10 +316,10 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         self.in_doubt.borrow().contains_key(&object.key.item)
     }
 
-    /// Whether what this run meant to store is at its key.
-    async fn holds_ours(&self, object: &Object) -> std::result::Result<bool, Failed> {
+    /// Whether what is at the key of an object is this run's, and this very document. Asked once.
+    async fn seen(&self, object: &Object) -> std::result::Result<Option<bool>, Failed> {
         let there = self.s3.head(&object.key.to_string()).await?;
-        Ok(there.is_some_and(|there| self.is_ours(&there, object)))
+        Ok(there.map(|there| self.is_ours(&there, object)))
     }
 
     /// Whether this run wrote an object, of this document: an earlier attempt may have had another.
@@ -282,6 +327,15 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         there.header("x-amz-meta-run-id") == Some(&self.run_id)
             && there.header("x-amz-meta-sha256").is_none_or(|sha256| object.sha256.as_deref() == Some(sha256))
     }
+}
+
+/// From this collision on, runs that yielded to each other go on.
+const CONTESTED: u32 = 7;
+
+/// How many seconds later the next key is: the next second at first, then one at random out of more and more.
+fn step(collision: u32, random: u64) -> i64 {
+    let window = 1u64 << collision.saturating_sub(4).min(6);
+    1 + (random % window) as i64
 }
 
 /// Fails if a document is another one than its source announced.

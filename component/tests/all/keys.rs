@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use f1_ingest_component::error::Kind;
+
 use crate::support::s3::{Fault, KEY, S3, assert_nothing_left, document, job, only_object, put, put_by};
 use crate::support::{self, World};
 
@@ -12,7 +14,7 @@ fn an_answer_that_got_lost_is_looked_for() {
     assert_eq!((stored.key.as_str(), only_object(&s3).as_str()), (KEY, "abcdefghij"));
     let asked = s3.asked.borrow();
     let last: Vec<&str> = asked[asked.len() - 4..].iter().map(String::as_str).collect();
-    assert_eq!(last, ["POST KEY?uploadId=ours-1", "POST KEY?uploadId=ours-1", "HEAD KEY", "HEAD KEY"]);
+    assert_eq!(last, ["HEAD KEY", "POST KEY?uploadId=ours-1", "HEAD KEY", "HEAD KEY"]);
 }
 
 #[test]
@@ -141,18 +143,20 @@ fn only_a_store_that_looks_in_time_is_taken_at_its_word_at_once() {
 #[test]
 fn what_a_killed_run_left_is_ended_and_nothing_else() {
     let s3 = S3::default();
-    s3.open("killed", "raw/2026-11-23/mock/1795435200.json", "2026-11-23T12:00:00.000Z");
+    // A run may last seven days.
+    s3.open("killed", "raw/2026-11-17/mock/1794916799.json", "2026-11-17T11:59:59.000Z");
+    s3.open("may-be-alive", "raw/2026-11-17/mock/1794916801.json", "2026-11-17T12:00:01.000Z");
     s3.open("other-source", "raw/2026-11-23/telemetry/1795435200.json", "2026-11-23T12:00:00.000Z");
     s3.open("other-source-long-ago", "raw/2026-11-01/telemetry/1793534400.json", "2026-11-01T12:00:00.000Z");
     s3.open("somebodys", "raw/upload.bin", "2020-01-01T00:00:00.000Z");
     put(&s3, document("abcdefghij")).unwrap();
     let uploads = s3.uploads.borrow();
-    assert_eq!(uploads.keys().collect::<Vec<_>>(), ["other-source", "somebodys"]);
+    assert_eq!(uploads.keys().collect::<Vec<_>>(), ["may-be-alive", "other-source", "somebodys"]);
     assert!(s3.objects.borrow().contains_key(KEY));
 }
 
 #[test]
-fn a_run_takes_over_once_and_then_yields() {
+fn a_run_yields_to_the_upload_of_another() {
     let s3 = S3::default();
     let job = job(&[]);
     let client = support::client(World(&s3), &job);
@@ -172,4 +176,43 @@ fn an_upload_that_another_run_took_over_is_for_the_next_attempt() {
     let error = put(&s3, document("abcdefghij")).unwrap_err();
     assert!(error.kind.is_transient(), "{error}");
     assert_nothing_left(&s3);
+}
+
+#[test]
+fn a_key_is_looked_at_again_before_a_request_is_sent_again() {
+    for overwrites in [true, false] {
+        let s3 = S3 { overwrites, ..S3::default() }.fails("PUT raw", Fault::LostAndOvertaken);
+        let stored = put(&s3, document("abc")).unwrap();
+        assert_eq!(stored.key, KEY.replace("1600", "1601"));
+        assert_eq!(s3.objects.borrow()[KEY].1, b"another's", "what another run stored stays");
+    }
+}
+
+#[test]
+fn runs_that_find_many_keys_taken_spread_out_and_stay_near_the_clock() {
+    let s3 = S3::default();
+    for taken in 0..90 {
+        let key = KEY.replace("1795521600", &(1_795_521_600 + taken).to_string());
+        s3.objects.borrow_mut().insert(key, Default::default());
+    }
+    let stored = put(&s3, document("abc")).unwrap();
+    let seconds: i64 = stored.key.rsplit('/').next().unwrap().trim_end_matches(".json").parse().unwrap();
+    assert_eq!(seconds, 1_795_521_690, "it takes the next free second");
+
+    let full = S3::default();
+    for taken in 0..1000 {
+        let key = KEY.replace("1795521600", &(1_795_521_600 + taken).to_string());
+        full.objects.borrow_mut().insert(key, Default::default());
+    }
+    let error = put(&full, document("abc")).unwrap_err();
+    assert_eq!((error.kind, error.kind.exit_code(), error.kind.is_transient()), (Kind::Conflict, 75, true));
+}
+
+#[test]
+fn a_listing_that_comes_back_to_a_page_ends() {
+    let s3 = S3 { lists_for_ever: true, ..S3::default() };
+    put(&s3, document("abcdefghij")).unwrap();
+    assert_eq!(only_object(&s3), "abcdefghij");
+    let lists = s3.asked.borrow().iter().filter(|line| line.starts_with("GET ")).count();
+    assert_eq!(lists, 3, "the first page, the second, and the first again");
 }

@@ -129,8 +129,9 @@ fn beside_retries(operation: Operation) -> usize {
     match operation {
         // Whether the store would overwrite.
         Operation::Put => 1,
-        // Before and after a PUT, and whenever it says that the key is taken.
-        Operation::Head => 2 + SENDS,
+        // Before and after a PUT (each of them asked again until somebody says so), whenever it says that the key is
+        // taken, and before it is sent again.
+        Operation::Head => 3 * SENDS,
         _ => 0,
     }
 }

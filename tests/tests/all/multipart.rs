@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use f1_ingest_tests::binary::{Run, command, run, run_in};
 use f1_ingest_tests::store::{Store, environment, keys, unfinished};
@@ -170,7 +170,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, limit: u64, count: &Mutex<
 }
 
 #[test]
-fn a_host_that_is_killed_leaves_no_object_and_after_the_next_run_no_upload() {
+fn a_host_that_is_killed_leaves_no_object_and_once_it_is_surely_dead_no_upload() {
     let (_folder, file) = mock(12 << 20);
     let arguments = ["run", "--mock-file", file.to_str().unwrap(), "--part-size", "5MiB"];
     let total = {
@@ -193,7 +193,14 @@ fn a_host_that_is_killed_leaves_no_object_and_after_the_next_run_no_upload() {
         host.wait().unwrap();
         assert_eq!(store.keys(), [""; 0], "killed after {moment} bytes of {total}");
         left_open += usize::from(!unfinished(store.folder()).is_empty());
+        let left = unfinished(store.folder());
+        assert_eq!(upload(&file, &store.environment(), &[]).expect(0).keys(), store.keys());
+        assert_eq!(unfinished(store.folder()), left, "what may be alive is left alone");
 
+        for key in store.keys() {
+            fs::remove_file(store.bucket().join(key)).unwrap();
+        }
+        grow_old(store.folder());
         let run = upload(&file, &store.environment(), &[]).expect(0);
         assert_eq!(store.keys(), run.keys());
         assert_eq!(unfinished(store.folder()), [""; 0], "killed after {moment} bytes of {total}");
@@ -209,11 +216,20 @@ fn an_embedded_store_that_is_killed_is_whole_after_the_next_run() {
         let bucket = store.path().join("f1-data");
         assert_eq!(keys(&bucket), [""; 0], "killed at part {moment}");
         assert_ne!(unfinished(store.path()), [""; 0], "the kill met no upload");
-
+        grow_old(store.path());
         let run = upload(&file, &[], &["--store", store.path().to_str().unwrap()]).expect(0);
         assert_eq!(unfinished(store.path()), [""; 0], "killed at part {moment}");
         assert_eq!(keys(&bucket), run.keys());
         assert_eq!(sha256(&fs::read(bucket.join(run.keys()[0])).unwrap()), sha256(&fs::read(&file).unwrap()));
+    }
+}
+
+/// Makes open uploads older than any run may last, so that they are surely dead.
+fn grow_old(folder: &Path) {
+    let long_ago = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
+    for name in unfinished(folder) {
+        let file = fs::File::options().write(true).open(folder.join(name)).unwrap();
+        file.set_modified(long_ago).unwrap();
     }
 }
 

@@ -4,13 +4,9 @@
 //! is aborted, because the store keeps and bills parts until then.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 //!
-//! **What a killed run left** is cleared away by the next run of the same item that sends in parts: once, when
-//! its own upload is open, it aborts every other open upload of that item. Nothing in a listing tells a
-//! dead run's upload from a live one's, and an age that is safe to wait for would leave parts lying until then. So
-//! the later run takes over, and a live run that lost its upload to it is told so by the store (NoSuchUpload) and
-//! makes the document anew in its next attempt; since every run takes over once and not in each attempt, two runs
-//! cannot keep ending each other. Uploads of other items are left alone until they are older than any run may
-//! be. A store or credentials that do not list uploads cost this cleaning, with a warning, and nothing else.
+//! **What a killed run left** stays open until it is surely dead: older than any run may last, as nothing in a listing
+//! tells a dead run's upload from a live one's. The next run that sends in parts aborts it then, whatever it is of. A
+//! store or credentials that do not list uploads cost this cleaning, with a warning, and nothing else.
 //!
 //! **A key that is taken.** A document is sent while it is read and cannot be sent again under another key: the
 //! key is looked at before the upload begins, and of two runs with open uploads of one key the later one takes a
@@ -27,6 +23,7 @@ use http::header::{ETAG, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 
 use super::object::NewObject;
+use super::pages::Pages;
 use super::parts::Parts;
 use super::{Outcome, Store, same_as_announced};
 use crate::error::{Error, Kind, Result};
@@ -60,7 +57,7 @@ impl<R: Transport + Clock> Store<'_, R> {
     ) -> Result<Outcome> {
         let upload =
             Upload { key: object.key.to_string(), id: self.begin(object).await?, ..Upload::default() };
-        let outcome = match self.take_over(&upload, &object.key.item).await {
+        let outcome = match self.clear_away(&upload).await {
             true => self.send_all(&upload, object, parts).await,
             false => Ok(Outcome::Contested),
         };
@@ -116,13 +113,16 @@ impl<R: Transport + Clock> Store<'_, R> {
         let xmlns = "http://s3.amazonaws.com/doc/2006-03-01/";
         let body = format!(r#"<CompleteMultipartUpload xmlns="{xmlns}">{list}</CompleteMultipartUpload>"#);
         let began = self.s3.http.runtime.uptime();
-        let is_taken =
-            !self.bucket().is_conditional() && matches!(self.s3.head(&upload.key).await, Ok(Some(_)));
+        let is_taken = !self.bucket().is_conditional() && self.there(&object.key).await?.is_some();
         let outcome = match is_taken {
             true => Outcome::Taken,
             false => self.make(made, Method::POST, &url, HeaderMap::new(), body.as_bytes()).await?,
         };
-        if matches!(outcome, Outcome::Taken) || self.holds_anothers(&object.key, began).await {
+        let is_lost = match &outcome {
+            Outcome::Written(made) => self.holds_anothers(made, began).await?,
+            _ => true,
+        };
+        if is_lost {
             let message = format!("another run wrote {} while {url} was under way; try again", object.key);
             return Err(Error::new(Kind::Conflict, message).with_status(412));
         }
@@ -163,8 +163,8 @@ impl<R: Transport + Clock> Store<'_, R> {
         }
     }
 
-    /// Ends what earlier runs left open. Whether `mine` is now the only upload of its key.
-    async fn take_over(&self, mine: &Upload, item: &str) -> bool {
+    /// Ends what dead runs left open. Whether `mine` is the first of the open uploads of its key.
+    async fn clear_away(&self, mine: &Upload) -> bool {
         let open = match self.open_uploads().await {
             Ok(open) => open,
             Err(error) => {
@@ -174,26 +174,27 @@ impl<R: Transport + Clock> Store<'_, R> {
                 return true;
             }
         };
-        let is_first = self.taken_over.borrow_mut().insert(item.to_owned());
         let oldest = (self.s3.http.runtime.now() - LONGEST_RUN).to_rfc3339_opts(SecondsFormat::Secs, true);
-        let mut is_alone = true;
-        for other in open.iter().filter(|other| other.id != mine.id) {
-            let Ok(Key { item: theirs, .. }) = other.key.parse() else { continue };
-            let is_forgotten = !other.initiated.is_empty() && other.initiated < oldest;
-            if is_first && theirs == item || is_forgotten {
-                self.s3.http.log.warn(&format!("ending an upload of {} that another run left", other.key));
+        let begun = open.iter().find(|other| other.id == mine.id).map_or("", |mine| &mine.initiated);
+        let mut is_first = true;
+        for other in open.iter().filter(|other| other.id != mine.id && other.key.parse::<Key>().is_ok()) {
+            if !other.initiated.is_empty() && other.initiated < oldest {
+                self.s3.http.log.warn(&format!("ending an upload of {} that a dead run left", other.key));
                 self.abort(other).await;
-            } else if other.key == mine.key {
-                is_alone = false;
+            } else if other.key == mine.key && (begun.is_empty() || other.initiated.as_str() <= begun) {
+                // Of two that began in the same moment both yield.
+                is_first = false;
             }
         }
-        is_alone
+        is_first
     }
 
     async fn open_uploads(&self) -> Result<Vec<Upload>> {
         let mut open = Vec::new();
+        let mut pages = Pages::default();
         let mut from = String::new();
         loop {
+            pages.turn(&from)?;
             let url = self.s3.url(&format!("?uploads=&prefix={}{from}", encoded(ROOT)))?;
             let response = self.s3.request(Method::GET, &url, HeaderMap::new(), None).await?;
             let page = Page::parse(&response.body);

@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 use http::Method;
 use http::header::HeaderMap;
 
+use super::pages::Pages;
 use super::{Object, Store};
 use crate::error::Result;
 use crate::http::percent::encoded;
@@ -41,8 +42,10 @@ impl<R: Transport + Clock> Store<'_, R> {
     /// The text of every `element` in a listing of what is directly below `prefix`.
     async fn list(&self, prefix: &str, element: &str) -> Result<Vec<String>> {
         let mut found = Vec::new();
+        let mut pages = Pages::default();
         let mut from = String::new();
         loop {
+            pages.turn(&from)?;
             let query = format!("?list-type=2&delimiter=%2F&prefix={}{from}", encoded(prefix));
             let url = self.s3.url(&query)?;
             let response = self.s3.request(Method::GET, &url, HeaderMap::new(), None).await?;
@@ -51,8 +54,8 @@ impl<R: Transport + Clock> Store<'_, R> {
             let next = next.map(|(_, token)| format!("&continuation-token={}", encoded(token)));
             found.extend(elements.into_iter().filter(|(name, _)| name == element).map(|(_, text)| text));
             match next {
-                Some(next) if next != from => from = next,
-                _ => return Ok(found),
+                Some(next) => from = next,
+                None => return Ok(found),
             }
         }
     }

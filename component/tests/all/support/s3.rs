@@ -24,6 +24,8 @@ pub enum Fault {
     Lost,
     /// Done, and another run's object is under its key right after it.
     Overtaken,
+    /// Not done, another run's object is there instead, and no answer comes.
+    LostAndOvertaken,
     /// Done twice, and the second answer comes.
     Twice,
     /// On its way for longer than anybody waits; see [`S3::late_ones_arrive`].
@@ -52,6 +54,8 @@ pub struct S3 {
     pub late: RefCell<Vec<Request<'static>>>,
     pub time: Time,
     pub is_swift: bool,
+    /// Whether a listing of uploads names two pages in turn.
+    pub lists_for_ever: bool,
 }
 
 impl S3 {
@@ -106,6 +110,19 @@ impl S3 {
                 say(200, &format!("<Result><UploadId>{id}</UploadId></Result>"))
             }
             (Method::GET, None, true) => {
+                if self.lists_for_ever {
+                    let next = if query.contains_key("key-marker") && query["key-marker"] == "a" {
+                        "b"
+                    } else {
+                        "a"
+                    };
+                    return say(
+                        200,
+                        &format!(
+                            "<Result><IsTruncated>true</IsTruncated><NextKeyMarker>{next}</NextKeyMarker></Result>"
+                        ),
+                    );
+                }
                 // One a page.
                 let from = query.get("upload-id-marker").copied().unwrap_or_default();
                 let mut later = uploads.iter().filter(|(id, _)| id.as_str() > from);
@@ -191,6 +208,12 @@ impl Fake for S3 {
                 let key = request.url.path().trim_start_matches("/lake/").to_owned();
                 self.objects.borrow_mut().insert(key, (run_id, b"another's".to_vec()));
                 answer
+            }
+            Some(Fault::LostAndOvertaken) => {
+                let run_id = headers(&[("x-amz-meta-run-id", "another")]);
+                let key = request.url.path().trim_start_matches("/lake/").to_owned();
+                self.objects.borrow_mut().insert(key, (run_id, b"another's".to_vec()));
+                return Err(closed());
             }
             Some(Fault::Twice) => {
                 self.carry_out(request);
