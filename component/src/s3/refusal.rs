@@ -141,6 +141,16 @@ fn parse(xml: &[u8]) -> Body {
     body
 }
 
+/// Whether a store refuses a request because it does not know `If-None-Match`, rather than ignoring it.
+pub fn is_unknown_condition(response: &Response) -> bool {
+    let body = parse(&response.body);
+    match response.status.as_u16() {
+        501 => true,
+        400 => body.code == "NotImplemented" || body.message.to_ascii_lowercase().contains("if-none-match"),
+        _ => false,
+    }
+}
+
 /// Whether a success is one. Some of S3's answers begin before the work is done, so that they are a 200 with an
 /// `<Error>` in it if it fails; and not every 200 is from an S3 store, or whole.
 pub fn is_done(method: &Method, response: &Response) -> bool {

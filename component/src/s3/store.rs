@@ -77,6 +77,8 @@ pub struct Store<'a, R> {
     /// Whether the store refuses to overwrite if it is asked not to, between runs at once too; None as long as it
     /// is not known.
     is_conditional: Cell<Option<bool>>,
+    /// Whether the store refuses `If-None-Match` itself, so that it goes without.
+    omits_condition: Cell<bool>,
 }
 
 /// What became of one key.
@@ -92,7 +94,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     pub fn new(s3: S3Client<'a, R>) -> Self {
         let run_id = s3.http.log.run_id.clone();
         let is_conditional = Cell::new(s3.bucket.is_conditional().then_some(true));
-        Store { s3, run_id, in_doubt: RefCell::default(), is_conditional }
+        Store { s3, run_id, in_doubt: RefCell::default(), is_conditional, omits_condition: Cell::new(false) }
     }
 
     fn bucket(&self) -> &'a Bucket {
@@ -128,7 +130,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             let outcome = match there {
                 Some(outcome) => outcome,
                 None if is_whole => self.put_whole(&object, &mut parts, &warnings).await?,
-                None => self.put_in_parts(&object, &mut parts).await?,
+                None => self.put_in_parts(&object, &mut parts, &warnings).await?,
             };
             let random = self.s3.http.runtime.random();
             let step = match outcome {
@@ -209,7 +211,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         if let Some(sha256) = object.sha256.filter(|_| !object.gzip && !self.bucket().unsigned) {
             headers.extend(sign::header(sign::CONTENT_SHA256, sha256).ok());
         }
-        let outcome = self.make(made, Method::PUT, &url, headers.clone(), body).await?;
+        let outcome = self.make(made, Method::PUT, &url, &headers, body, warnings).await?;
         let Outcome::Written(made) = &outcome else { return Ok(outcome) };
         if self.is_conditional.get().is_none() && body.len() <= LONGEST_PROBE {
             self.probe(&url, headers, body, warnings).await;
@@ -269,10 +271,10 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         object: Object,
         method: Method,
         url: &Uri,
-        mut headers: HeaderMap,
+        headers: &HeaderMap,
         body: &[u8],
+        warnings: &Warnings,
     ) -> Result<Outcome> {
-        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         let was_sent = Cell::new(false);
         let send = async || {
             if was_sent.replace(true) && self.is_conditional.get() != Some(true) {
@@ -290,7 +292,10 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
                     _ => {}
                 }
             }
-            let sent = self.s3.send(&method, url, headers.clone(), Some(body)).await;
+            let mut sent = self.s3.send(&method, url, self.conditional(headers), Some(body)).await;
+            if sent.as_ref().is_ok_and(|response| self.must_omit_condition(response, warnings)) {
+                sent = self.s3.send(&method, url, self.conditional(headers), Some(body)).await;
+            }
             let answer = Answer::of(&method, &sent);
             let mut verdict = judge(self.is_in_doubt(&object), answer, None);
             let mut failed_look = None;
@@ -310,6 +315,32 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             }
         };
         self.s3.http.retry(send).await
+    }
+
+    /// The headers of a request that makes an object only if nothing is at its key.
+    fn conditional(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        if !self.omits_condition.get() {
+            headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        }
+        headers
+    }
+
+    /// Whether a request has to be sent again without its condition, as the store refuses that itself. The key was looked
+    /// at, since nothing was known of this store.
+    fn must_omit_condition(&self, response: &Response, warnings: &Warnings) -> bool {
+        if self.bucket().is_conditional() || !refusal::is_unknown_condition(response) {
+            return false;
+        }
+        let is_new = !self.omits_condition.replace(true);
+        if is_new {
+            self.is_conditional.set(Some(false));
+            warnings.add(format!(
+                "{} refuses If-None-Match: keys are looked at before and after they are written instead",
+                self.bucket().url()
+            ));
+        }
+        is_new
     }
 
     fn is_in_doubt(&self, object: &Object) -> bool {

@@ -216,3 +216,32 @@ fn a_listing_that_comes_back_to_a_page_ends() {
     let lists = s3.asked.borrow().iter().filter(|line| line.starts_with("GET ")).count();
     assert_eq!(lists, 3, "the first page, the second, and the first again");
 }
+
+#[test]
+fn a_store_that_refuses_the_condition_gets_its_objects_without_it() {
+    for status in [501, 400] {
+        for text in ["abc", "abcdefghij"] {
+            let s3 = S3 { condition_is: Some(status), overwrites: true, ..S3::default() };
+            let document = document(text);
+            let warnings = document.warnings.clone();
+            assert_eq!(put(&s3, document).unwrap().key, KEY);
+            assert_eq!(only_object(&s3), text);
+            let [warning] = &warnings.take()[..] else { panic!("it is said once") };
+            assert!(warning.contains("refuses If-None-Match"), "{warning}");
+        }
+    }
+}
+
+#[test]
+fn credentials_that_may_not_look_store_after_an_outage() {
+    let slow = || ("PUT raw", Fault::Answer(503, "<Error><Code>SlowDown</Code></Error>"));
+    let s3 = S3::default();
+    let s3 = (0..5).fold(s3, |s3, _| s3.fails(slow().0, slow().1));
+    let s3 = (0..20).fold(s3, |s3, _| s3.fails("HEAD raw", Fault::Answer(403, "")));
+    let job = job(&[]);
+    let client = support::client(World(&s3), &job);
+    let store = support::store(&client, &job);
+    put_by(&store, document("abc")).unwrap_err();
+    assert_eq!(pollster::block_on(store.stored_earlier("mock")), Ok(None));
+    assert_eq!(put_by(&store, document("abc")).unwrap().key, KEY);
+}

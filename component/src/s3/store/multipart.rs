@@ -26,6 +26,7 @@ use super::object::NewObject;
 use super::pages::Pages;
 use super::parts::Parts;
 use super::{Outcome, Store, same_as_announced};
+use crate::document::Warnings;
 use crate::error::{Error, Kind, Result};
 use crate::http::percent::encoded;
 use crate::http::transport::{Clock, Transport};
@@ -54,11 +55,12 @@ impl<R: Transport + Clock> Store<'_, R> {
         &self,
         object: &NewObject<'_>,
         parts: &mut Parts<'_>,
+        warnings: &Warnings,
     ) -> Result<Outcome> {
         let upload =
             Upload { key: object.key.to_string(), id: self.begin(object).await?, ..Upload::default() };
         let outcome = match self.clear_away(&upload).await {
-            true => self.send_all(&upload, object, parts).await,
+            true => self.send_all(&upload, object, parts, warnings).await,
             false => Ok(Outcome::Contested),
         };
         if !matches!(outcome, Ok(Outcome::Written(_))) {
@@ -84,6 +86,7 @@ impl<R: Transport + Clock> Store<'_, R> {
         upload: &Upload,
         object: &NewObject<'_>,
         parts: &mut Parts<'_>,
+        warnings: &Warnings,
     ) -> Result<Outcome> {
         let mut list = String::new();
         let mut part = Vec::new();
@@ -116,7 +119,9 @@ impl<R: Transport + Clock> Store<'_, R> {
         let is_taken = !self.bucket().is_conditional() && self.there(&object.key).await?.is_some();
         let outcome = match is_taken {
             true => Outcome::Taken,
-            false => self.make(made, Method::POST, &url, HeaderMap::new(), body.as_bytes()).await?,
+            false => {
+                self.make(made, Method::POST, &url, &HeaderMap::new(), body.as_bytes(), warnings).await?
+            }
         };
         let is_lost = match &outcome {
             Outcome::Written(made) => self.holds_anothers(made, began).await?,

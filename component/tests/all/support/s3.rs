@@ -54,6 +54,8 @@ pub struct S3 {
     pub late: RefCell<Vec<Request<'static>>>,
     pub time: Time,
     pub is_swift: bool,
+    /// Whether a request with `If-None-Match` gets this status.
+    pub condition_is: Option<u16>,
     /// Whether a listing of uploads names two pages in turn.
     pub lists_for_ever: bool,
 }
@@ -148,7 +150,7 @@ impl S3 {
             (Method::POST, Some(id), _) => match uploads.get(*id) {
                 Some(_) if taken() => say(412, "<Error><Code>PreconditionFailed</Code></Error>"),
                 Some(upload) => {
-                    assert!(request.headers.contains_key("if-none-match"));
+                    assert!(request.headers.contains_key("if-none-match") || self.condition_is.is_some());
                     let listed = |(number, part): (&usize, &Vec<u8>)| {
                         let etag = sha256(part);
                         format!("<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag></Part>")
@@ -190,6 +192,11 @@ impl Fake for S3 {
             let met = faults.iter().position(|(part, _)| line.contains(part));
             met.map(|met| faults.remove(met).1)
         };
+        let refused = self.condition_is.filter(|_| request.headers.contains_key("if-none-match"));
+        if let Some(status) = refused {
+            let body = b"<Error><Code>NotImplemented</Code><Message>A header you provided</Message></Error>";
+            return answer(status, HeaderMap::new(), &[body]);
+        }
         let (status, mut answered, body) = match fault {
             Some(Fault::Answer(status, body)) => (status, HeaderMap::new(), body.to_owned()),
             Some(Fault::Lost) => {

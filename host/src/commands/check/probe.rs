@@ -1,5 +1,7 @@
 //! Whether the store can do what a run needs: a probe object is written, read back, overwritten and deleted.
 
+use std::cell::Cell;
+
 use chrono::{DateTime, Utc};
 use f1_ingest_component::http::client::Client;
 use f1_ingest_component::http::transport::{Clock, Response};
@@ -28,7 +30,14 @@ pub async fn store(findings: &mut Findings, client: &Client<Native>, job: &Job) 
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
     headers.insert(TIME, HeaderValue::from_static("0"));
-    let put = async |url: &Uri| store.send(&Method::PUT, url, headers.clone(), Some(BODY)).await;
+    let knows_condition = Cell::new(true);
+    let put = async |url: &Uri| {
+        let mut headers = headers.clone();
+        if !knows_condition.get() {
+            headers.remove(IF_NONE_MATCH);
+        }
+        store.send(&Method::PUT, url, headers, Some(BODY)).await
+    };
     let ask = async |method: Method, url: &Uri| {
         let response =
             store.send(&method, url, HeaderMap::new(), None).await.map_err(|failed| failed.error)?;
@@ -38,7 +47,12 @@ pub async fn store(findings: &mut Findings, client: &Client<Native>, job: &Job) 
         }
     };
 
-    let response = match put(&url).await {
+    let mut answer = put(&url).await;
+    if answer.as_ref().is_ok_and(refusal::is_unknown_condition) {
+        knows_condition.set(false);
+        answer = put(&url).await;
+    }
+    let response = match answer {
         Ok(response) => response,
         Err(failed) => return findings.failed("store", failed.error),
     };
