@@ -1,6 +1,13 @@
-//! A small HTTP server: bind, serve, and shut down in order.
+//! A small HTTP server: bind, serve those who may ask, and shut down in order.
+
+mod connections;
+mod pages;
+
+pub use pages::is_loopback;
 
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,10 +21,26 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
+
+use connections::{Answering, Connections, Place, most};
 
 /// How long requests that are under way may still take after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a client may take to send a request's head, from the moment that it may do so, and to take a part of an
+/// answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who may ask a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callers {
+    /// Any program that can reach it, but no page in a browser.
+    Programs,
+    /// Whoever knows a secret that no page knows: what answers asks for it.
+    WithToken,
+}
 
 /// A runtime for a server.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -34,18 +57,22 @@ pub async fn bind(address: &str) -> Result<TcpListener> {
 }
 
 /// Answers requests until SIGTERM or Ctrl-C, and then until `stopping` is done or a second signal comes; then gives
-/// the exit code. If `answer` fails, its error is logged and answered with a 500.
+/// the exit code. If `answer` fails, its error is logged and answered with a 500. What `callers` may not ask is
+/// refused before anything is read or done.
 pub async fn serve<B, F>(
     listener: TcpListener,
+    callers: Callers,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     stopping: impl Future<Output = ()>,
 ) -> Result<u8>
 where
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: std::fmt::Display + Send + Sync + Into<Box<dyn std::error::Error + Send + Sync>>,
     F: Future<Output = Result<Response<B>>> + Send,
 {
-    let connections = GracefulShutdown::new();
+    let address = listener.local_addr()?;
+    let graceful = GracefulShutdown::new();
+    let connections = Connections::new(most());
     let mut end = std::pin::pin!(async {
         stop().await;
         tokio::select! {
@@ -54,48 +81,89 @@ where
         }
     });
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
+        let (stream, place) = tokio::select! {
+            next = next(&listener, &connections) => next,
             () = &mut end => break,
         };
-        let answer = answer.clone();
-        let service = service_fn(move |request| {
-            let answer = answer(request);
-            async move { Ok::<_, Infallible>(or_500(answer.await)) }
+        let place = Arc::new(place);
+        let (answer, held) = (answer.clone(), place.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let busy = held.busy();
+            let refusal = match callers {
+                Callers::Programs => pages::refusal(&request, address),
+                Callers::WithToken => None,
+            };
+            let answer = match refusal {
+                Some(why) => Either::Left(why),
+                None => Either::Right(answer(request)),
+            };
+            async move {
+                let response = match answer {
+                    Either::Left(why) => plain(StatusCode::FORBIDDEN, &why),
+                    Either::Right(answer) => or_500(answer.await),
+                };
+                Ok::<_, Infallible>(response.map(|body| Answering { body, _busy: busy }))
+            }
         });
-        let connection =
-            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-        let connection = connections.watch(connection);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!("connection ended: {error}");
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!("connection ended: {error}");
+                    }
+                }
+                () = place.ended() => tracing::debug!("an idle connection made room"),
             }
         });
     }
     tokio::select! {
-        () = connections.shutdown() => {}
+        () = graceful.shutdown() => {}
         () = tokio::time::sleep(GRACE) => tracing::warn!("stopped with requests under way"),
     }
     Ok(0)
 }
 
-fn or_500<B>(answer: Result<Response<B>>) -> Response<Either<B, Full<Bytes>>>
-where
-    B: Body<Data = Bytes>,
-{
+/// The next connection, and its place among the others.
+async fn next(
+    listener: &TcpListener,
+    connections: &Arc<Connections>,
+) -> (Pin<Box<TimeoutStream<TcpStream>>>, Place) {
+    let mut warned = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let mut stream = TimeoutStream::new(stream);
+                stream.set_write_timeout(Some(PATIENCE));
+                return (Box::pin(stream), connections.place().await);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut warned, true) {
+                    tracing::warn!("cannot accept a connection, and tries again: {error}");
+                }
+                // It may be a file that is wanted.
+                connections.end_one();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+fn or_500<B>(answer: Result<Response<B>>) -> Response<Either<B, Full<Bytes>>> {
     answer.map(|response| response.map(Either::Left)).unwrap_or_else(|error| {
         tracing::error!("{error:#}");
-        let mut response = Response::new(Either::Right(Full::from(format!("{error:#}\n"))));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
+        plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}"))
     })
+}
+
+fn plain<B>(status: StatusCode, text: &str) -> Response<Either<B, Full<Bytes>>> {
+    let mut response = Response::new(Either::Right(Full::from(format!("{text}\n"))));
+    *response.status_mut() = status;
+    response
 }
 
 #[cfg(unix)]

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 pub struct Outcome {
     /// 32 hex digits, in the log's lines and the objects' metadata too; empty if the run never began.
     pub run_id: String,
+    /// Whether the job was started at all: not if it had no store, thread or credentials, for example.
+    pub begun: bool,
     pub started: SystemTime,
     pub took: Duration,
     /// The job's exit code and report; or why the job did not start or was ended from outside: a limit, a crash.
@@ -24,6 +26,7 @@ impl Outcome {
     pub fn not_begun(error: Error) -> Outcome {
         Outcome {
             run_id: String::new(),
+            begun: false,
             started: SystemTime::now(),
             took: Duration::ZERO,
             result: Err(error),

@@ -1,12 +1,13 @@
 //! One run of the job in its sandbox, from arguments to an outcome.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::job::Job;
-use f1_ingest_component::log::Log;
+use f1_ingest_component::log::{Format, Log};
 
 use crate::bindings::{self, TypedPre, job::Report, job::Request};
 use crate::credentials;
@@ -43,13 +44,23 @@ impl Runner {
         Ok(runtime.block_on(self.observed(arguments, variables, job)))
     }
 
+    /// A run that did not even begin: logged and told to the observers like any other.
+    pub async fn not_begun(&self, error: anyhow::Error, format: Format) -> Outcome {
+        let log = Log { format, run_id: String::new() };
+        log.error(&format!("the run could not begin: {error:#}"));
+        let outcome = Outcome::not_begun(error);
+        self.observers.ended(&outcome, &log).await;
+        outcome
+    }
+
     /// A run that the observers hear of. The job itself logs what it fails at; what ends it from outside is logged
     /// here.
     async fn observed(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Outcome {
         let log = Log { format: job.log_format, run_id: random::hex_of(16) };
         let (started, clock) = (SystemTime::now(), Instant::now());
+        let begun = AtomicBool::new(false);
         let run = async {
-            let result = self.sandboxed(arguments, variables, job, &log).await;
+            let result = self.sandboxed(arguments, variables, job, &log, &begun).await;
             (result, clock.elapsed())
         };
         let ((result, took), ()) = tokio::join!(run, self.observers.begun(&log));
@@ -57,7 +68,8 @@ impl Runner {
             log.error(&format!("{error:#}"));
         }
         let result = result.map(bindings::report);
-        let outcome = Outcome { run_id: log.run_id.clone(), started, took, result };
+        let begun = begun.into_inner();
+        let outcome = Outcome { run_id: log.run_id.clone(), begun, started, took, result };
         self.observers.ended(&outcome, &log).await;
         outcome
     }
@@ -68,6 +80,7 @@ impl Runner {
         variables: &Variables,
         job: &Job,
         log: &Log,
+        begun: &AtomicBool,
     ) -> Result<Report> {
         let profile = self.host.profile.as_deref();
         let (variables, endpoint) = credentials::complete(profile, variables, job).await?;
@@ -76,6 +89,7 @@ impl Runner {
         let progress = outbound.progress.clone();
         let mut guest = self.sandbox.guest(&variables, file.as_ref(), outbound)?;
         let request = Request { arguments, run_id: Some(log.run_id.clone()), names_sources: true };
+        begun.store(true, Ordering::Relaxed);
         let report = self
             .sandbox
             .limited(&mut guest, async |guest| {

@@ -21,6 +21,12 @@ const NAP: Duration = Duration::from_secs(20);
 /// pause is twice as long.
 const PAUSE: TimeDelta = TimeDelta::minutes(15);
 
+/// The same for a run that could not begin.
+const SHORT_PAUSE: TimeDelta = TimeDelta::minutes(1);
+
+/// How far a clock may be set back as if nothing had happened.
+const LITTLE: TimeDelta = TimeDelta::seconds(10);
+
 /// The note of when the last scheduled run began (`--state`): what was due between that and now was missed, and
 /// one run makes up for all of it.
 pub struct LastRun(Option<PathBuf>);
@@ -59,31 +65,44 @@ pub async fn keep(schedule: Schedule, note: LastRun, mut last: DateTime<Utc>, se
             true => say(&format!("the run of {} was missed; making up for it now", text(due))),
             false => say(&format!("the next run is at {}", text(due))),
         }
-        sleep_until(due).await;
-        let began = now();
+        if !comes(due, last).await {
+            last = now();
+            say(&format!("the clock went back to {}; the schedule goes on from there", text(last)));
+            continue;
+        }
+        last = now();
+        let mut begun = false;
         for attempt in 0.. {
             let Some(outcome) = service.run_in_turn().await else { return };
-            let later = match outcome.exit_code() {
-                75 => again(attempt, outcome.comes_back(), now()),
-                _ => None,
+            begun |= outcome.begun;
+            let (what, later) = match (outcome.begun, outcome.exit_code()) {
+                (false, _) => ("the run could not begin", again(attempt, None, SHORT_PAUSE, now())),
+                (true, 75) => ("not now", again(attempt, outcome.comes_back(), PAUSE, now())),
+                (true, _) => break,
             };
-            let is_in_time = |at: &DateTime<Utc>| schedule.after(began).is_none_or(|next| *at < next);
+            let is_in_time = |at: &DateTime<Utc>| schedule.after(last).is_none_or(|next| *at < next);
             let Some(at) = later.filter(is_in_time) else { break };
-            say(&format!("not now; the run is tried again at {}", text(at)));
-            sleep_until(at).await;
+            say(&format!("{what}; the run is tried again at {}", text(at)));
+            if !comes(at, last).await {
+                break;
+            }
         }
-        // Noted at the end: a run that was killed, or was still to be tried again, is made up for.
-        last = began;
-        if let Err(error) = note.write(last) {
+        // Noted at the end: a run that was killed, did not begin or was still to be tried again is made up for.
+        if begun && let Err(error) = note.write(last) {
             tracing::warn!("{error:#}");
         }
     }
     tracing::warn!("the schedule has ended");
 }
 
-/// When to try a run again that ended "not now": the first time when the upstream said, then later each time.
-fn again(attempt: u32, said: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let paused = now.checked_add_signed(PAUSE.checked_mul(1 << attempt.min(16))?)?;
+/// When to try a run again: the first time when the upstream `said`, else after `pause`, then later each time.
+fn again(
+    attempt: u32,
+    said: Option<DateTime<Utc>>,
+    pause: TimeDelta,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let paused = now.checked_add_signed(pause.checked_mul(1 << attempt.min(16))?)?;
     Some(match said {
         Some(said) if attempt == 0 => said,
         Some(said) => said.max(paused),
@@ -91,13 +110,25 @@ fn again(attempt: u32, said: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Optio
     })
 }
 
-async fn sleep_until(due: DateTime<Utc>) {
-    while let Ok(left) = (due - now()).to_std() {
-        if left.is_zero() {
-            return;
+/// Sleeps until `due`. False, and at once, if the clock went back behind `last` meanwhile: what is due is another
+/// instant then.
+async fn comes(due: DateTime<Utc>, last: DateTime<Utc>) -> bool {
+    loop {
+        let now = now();
+        if went_back(last, now) {
+            return false;
         }
-        tokio::time::sleep(left.min(NAP)).await;
+        match (due - now).to_std() {
+            Ok(left) if !left.is_zero() => tokio::time::sleep(left.min(NAP)).await,
+            _ => return true,
+        }
     }
+}
+
+/// Whether the clock was ahead when it showed `last`. A little does not count: following it would do again what was
+/// just done, and not doing so holds the next run back by no more than that.
+fn went_back(last: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    last - now > LITTLE
 }
 
 fn now() -> DateTime<Utc> {
@@ -119,13 +150,35 @@ mod tests {
     #[test]
     fn a_run_that_was_not_now_is_tried_when_the_upstream_said_and_then_later_each_time() {
         let now = instant("2026-11-24T12:00:00Z");
-        let at = |attempt, said: Option<&str>| again(attempt, said.map(instant), now).map(text).unwrap();
+        let at =
+            |attempt, said: Option<&str>| again(attempt, said.map(instant), PAUSE, now).map(text).unwrap();
         assert_eq!(at(0, None), "2026-11-24T12:15:00Z");
         assert_eq!(at(3, None), "2026-11-24T14:00:00Z");
         assert_eq!(at(0, Some("2026-11-24T12:00:07Z")), "2026-11-24T12:00:07Z");
         assert_eq!(at(1, Some("2026-11-24T12:00:07Z")), "2026-11-24T12:30:00Z", "it said so before");
         assert_eq!(at(1, Some("2026-11-24T13:00:00Z")), "2026-11-24T13:00:00Z");
-        assert!(again(u32::MAX, None, now).is_some_and(|at| at > now));
+        assert_eq!(again(2, None, SHORT_PAUSE, now).map(text).unwrap(), "2026-11-24T12:04:00Z");
+        assert!(again(u32::MAX, None, PAUSE, now).is_some_and(|at| at > now));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_is_followed_and_a_small_correction_repeats_nothing() {
+        let schedule: Schedule = "0 12 * * *".parse().unwrap();
+        let due = |last: &str, now: &str| {
+            let (last, now) = (instant(last), instant(now));
+            text(schedule.after(if went_back(last, now) { now } else { last }).unwrap())
+        };
+        assert_eq!(due("2030-11-23T12:00:00Z", "2026-11-24T09:00:00Z"), "2026-11-24T12:00:00Z");
+        assert_eq!(due("2026-11-24T12:00:00Z", "2026-11-24T10:00:00Z"), "2026-11-24T12:00:00Z");
+        assert_eq!(due("2026-11-24T12:00:01Z", "2026-11-24T11:59:58Z"), "2026-11-25T12:00:00Z");
+        assert_eq!(due("2026-11-24T12:00:00Z", "2026-11-24T18:00:00Z"), "2026-11-25T12:00:00Z");
+    }
+
+    #[tokio::test]
+    async fn what_is_due_years_ahead_is_not_waited_for_once_the_clock_went_back() {
+        let (ahead, before) = (now() + TimeDelta::days(1460), now() - TimeDelta::days(1));
+        assert!(!comes(ahead + TimeDelta::seconds(1), ahead).await);
+        assert!(comes(now(), before).await);
     }
 
     #[test]

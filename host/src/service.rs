@@ -5,20 +5,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use f1_ingest_component::incoming_handler::{self, Call, LONGEST_BODY};
+use f1_ingest_component::log::Format;
 use f1_ingest_component::options::Command;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
-use tokio::sync::oneshot::Receiver;
+use tokio::task::JoinHandle;
 
 use crate::metrics::Page;
-use crate::outcome::{Outcome, seconds};
+use crate::outcome::{Outcome, exit_code, seconds};
 use crate::prepare::prepare;
 use crate::runner::Runner;
 use crate::variables::environment;
@@ -31,6 +33,8 @@ pub struct Service {
     runner: Runner,
     /// The job's arguments of every run; those of a request come after them.
     arguments: Vec<String>,
+    /// How a line looks that is of no run.
+    log_format: Format,
     /// A secret that callers have to know.
     token: Option<String>,
     /// Held by the run that is under way.
@@ -54,10 +58,16 @@ type Turn = OwnedMutexGuard<()>;
 
 impl Service {
     /// `arguments` are the job's; callers need `token`, if there is one.
-    pub fn new(runner: Runner, arguments: Vec<String>, token: Option<String>) -> Arc<Service> {
+    pub fn new(
+        runner: Runner,
+        arguments: Vec<String>,
+        log_format: Format,
+        token: Option<String>,
+    ) -> Arc<Service> {
         Arc::new(Service {
             runner,
             arguments,
+            log_format,
             token,
             turn: Default::default(),
             stopping: AtomicBool::new(false),
@@ -71,7 +81,7 @@ impl Service {
         drop(self.turn.lock().await);
     }
 
-    /// Runs the job as soon as no other run is under way. None if the service is to stop.
+    /// Runs the job as soon as no other run is under way, and tells what became of it. None if the service is to stop.
     pub async fn run_in_turn(self: &Arc<Self>) -> Option<Arc<Outcome>> {
         let turn = self.turn.clone().lock_owned().await;
         if self.is_stopping() {
@@ -80,7 +90,7 @@ impl Service {
         self.start(turn, Vec::new()).await.ok()
     }
 
-    /// Answers an HTTP request; one that is wrong gets an answer that says so. Fails if the run's thread died.
+    /// Answers an HTTP request; one that is wrong gets an answer that says so.
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         let method = head.method.as_str();
@@ -97,6 +107,9 @@ impl Service {
         }
         if path == "/metrics" && matches!(head.method, Method::GET | Method::HEAD) {
             return response(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics());
+        }
+        if self.token.is_none() && !body.is_end_stream() && !is_json(&head.headers) {
+            return refusal(415, "a body has to be JSON, and say so: Content-Type: application/json");
         }
         let body = match tokio::time::timeout(PATIENCE, Limited::new(body, LONGEST_BODY).collect()).await {
             Ok(Ok(body)) => body.to_bytes(),
@@ -118,15 +131,19 @@ impl Service {
         }
     }
 
-    /// Begins a run. It goes on to its end whether or not anybody waits for it, on a thread of its own, so that its
-    /// computing keeps no request waiting.
-    fn start(self: &Arc<Self>, turn: Turn, arguments: Vec<String>) -> Receiver<Arc<Outcome>> {
+    /// Begins a run. It goes on to its end whether or not anybody waits for it.
+    fn start(self: &Arc<Self>, turn: Turn, arguments: Vec<String>) -> JoinHandle<Arc<Outcome>> {
         let service = self.clone();
-        let (ended, waiting) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || {
+        tokio::spawn(async move {
             service.tally().running_since = Some(SystemTime::now());
-            let all = service.arguments.iter().cloned().chain(arguments).collect();
-            let outcome = Arc::new(service.run(all));
+            let is_as_configured = arguments.is_empty();
+            let outcome = match service.clone().on_a_thread(arguments).await {
+                Ok(outcome) => outcome,
+                // What a caller got wrong is the caller's to hear.
+                Err(error) if !is_as_configured && exit_code(&error) == 2 => Outcome::not_begun(error),
+                Err(error) => service.runner.not_begun(error, service.log_format).await,
+            };
+            let outcome = Arc::new(outcome);
             let mut tally = service.tally();
             tally.running_since = None;
             *tally.runs.entry(outcome.exit_code()).or_default() += 1;
@@ -135,20 +152,24 @@ impl Service {
             }
             tally.last = Some(outcome.clone());
             drop((tally, turn));
-            // The caller may have gone.
-            drop(ended.send(outcome));
-        });
-        waiting
+            outcome
+        })
+    }
+
+    /// Runs the job on a thread of its own, so that its computing keeps no request waiting. Fails if it did not begin.
+    async fn on_a_thread(self: Arc<Self>, arguments: Vec<String>) -> Result<Outcome> {
+        let (ended, waiting) = tokio::sync::oneshot::channel();
+        let all = self.arguments.iter().cloned().chain(arguments).collect();
+        let run = move || drop(ended.send(self.run(all)));
+        std::thread::Builder::new().spawn(run).context("the run has no thread")?;
+        waiting.await.context("the run's thread died")?
     }
 
     /// The environment is read anew for each run.
-    fn run(&self, arguments: Vec<String>) -> Outcome {
-        match prepare(&self.runner.host, &arguments, environment()) {
-            Ok((variables, Command::Ingest(job))) => {
-                self.runner.ingest(arguments, &variables, &job).unwrap_or_else(Outcome::not_begun)
-            }
-            Ok(_) => Outcome::not_begun(anyhow!("no run was asked for")),
-            Err(error) => Outcome::not_begun(error),
+    fn run(&self, arguments: Vec<String>) -> Result<Outcome> {
+        match prepare(&self.runner.host, &arguments, environment())? {
+            (variables, Command::Ingest(job)) => self.runner.ingest(arguments, &variables, &job),
+            _ => Err(anyhow!("no run was asked for")),
         }
     }
 
@@ -186,6 +207,14 @@ impl Service {
     }
 }
 
+/// Whether a body is JSON, as its headers say or do not deny: a page can say so only if it asked before.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().all(|kind| {
+        let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case("application/json")
+    })
+}
+
 fn response(status: StatusCode, kind: &'static str, body: String) -> Result<Response<Full<Bytes>>> {
     Ok(Response::builder().status(status).header(CONTENT_TYPE, kind).body(Full::from(body))?)
 }
@@ -196,4 +225,24 @@ fn json_response(status: u16, body: &Value) -> Result<Response<Full<Bytes>>> {
 
 fn refusal(status: u16, why: &str) -> Result<Response<Full<Bytes>>> {
     json_response(status, &json!({"error": why}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_json_unless_it_says_something_else() {
+        let is_json = |kinds: &[&'static str]| {
+            let kinds = kinds.iter().map(|kind| (CONTENT_TYPE, HeaderValue::from_static(kind)));
+            super::is_json(&kinds.collect())
+        };
+        assert!(
+            is_json(&[]) && is_json(&["Application/JSON"]) && is_json(&["application/json; charset=utf-8"])
+        );
+        for other in ["text/plain", "", "application/x-www-form-urlencoded", "text/plain; application/json"] {
+            assert!(!is_json(&[other]), "{other}");
+        }
+        assert!(!is_json(&["application/json", "text/plain"]));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use http::{StatusCode, Uri};
 
-use crate::listen;
+use crate::listen::{self, Callers};
 use crate::recording::Recordings;
 use crate::stdio::announce;
 
@@ -19,6 +19,7 @@ pub fn serve(folders: &[PathBuf], address: &str) -> Result<u8> {
         announce(&format!("http://{}/<host>/<path>\n", listener.local_addr()?));
         listen::serve(
             listener,
+            Callers::Programs,
             move |request| {
                 let recordings = recordings.clone();
                 async move {

@@ -1,17 +1,17 @@
 //! `f1-ingest serve`: the job on request and by the clock.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Parser;
 use f1_ingest_component::error::Error;
+use f1_ingest_component::log::Format;
 use f1_ingest_component::options::Command;
 
 use crate::command_line::{help, take, version};
 use crate::cron::Schedule;
-use crate::listen;
+use crate::listen::{self, Callers, is_loopback};
 use crate::observe::{Observers, watched};
 use crate::options::HostOptions;
 use crate::prepare::prepare;
@@ -46,26 +46,26 @@ pub fn serve(arguments: Vec<String>) -> Result<u8> {
         match prepare(&line.host, &arguments, environment())?.1 {
             Command::Help => announce(&help::<ServeLine>()),
             Command::Version => announce(&version()),
-            Command::Ingest(_) => return until_stopped(line, arguments),
+            Command::Ingest(job) => return until_stopped(line, arguments, job.log_format),
         }
         Ok(0)
     })
 }
 
-fn until_stopped(line: ServeLine, arguments: Vec<String>) -> Result<u8> {
+fn until_stopped(line: ServeLine, arguments: Vec<String>, log_format: Format) -> Result<u8> {
     let ServeLine { listen, schedule, state, host } = line;
     let note = LastRun::new(state);
     let last = note.read()?;
     note.write(last).map_err(|error| Error::usage(format!("{error:#}")))?;
     let token = variable("F1_INGEST_TOKEN");
-    let has_token = token.is_some();
+    let callers = if token.is_some() { Callers::WithToken } else { Callers::Programs };
     let observers = Observers::new(&host)?;
-    let service = Service::new(Runner::new(host, observers)?, arguments, token);
+    let service = Service::new(Runner::new(host, observers)?, arguments, log_format, token);
 
     listen::runtime()?.block_on(async {
         let listener = listen::bind(&listen).await?;
         let address = listener.local_addr()?;
-        if !has_token && !is_private(&address) {
+        if callers == Callers::Programs && !is_loopback(address.ip()) {
             return Err(Error::usage(format!(
                 "--listen {address}: others could run the job there; set F1_INGEST_TOKEN to a secret that \
                  callers have to know, or listen on 127.0.0.1"
@@ -77,13 +77,9 @@ fn until_stopped(line: ServeLine, arguments: Vec<String>) -> Result<u8> {
             tokio::spawn(keep(schedule, note, last, service.clone()));
         }
         let answering: Arc<Service> = service.clone();
-        listen::serve(listener, move |request| answering.clone().answer(request), service.stop()).await
+        let answer = move |request| answering.clone().answer(request);
+        listen::serve(listener, callers, answer, service.stop()).await
     })
-}
-
-/// Whether only this machine can reach an address.
-fn is_private(address: &SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::listen;
+use crate::listen::{self, Callers};
 use crate::stdio::announce;
 use crate::store::{EmbeddedS3, random_key};
 use crate::variables::variable;
@@ -34,6 +34,7 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
         ));
         listen::serve(
             listener,
+            Callers::Programs,
             // As at S3, a request that came whole is carried out even if its client does not wait for the answer.
             move |request| {
                 let store = store.clone();

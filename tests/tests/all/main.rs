@@ -3,7 +3,9 @@
 mod aws;
 mod check;
 mod component;
+mod connections;
 mod credentials;
+mod cross_site;
 mod errors;
 mod golden;
 mod house;

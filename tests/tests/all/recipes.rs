@@ -182,6 +182,28 @@ fn the_workflow_is_one_of_githubs_and_tells_the_exit_codes_apart() {
 }
 
 #[test]
+fn every_action_is_pinned_by_its_digest_and_names_its_version() {
+    let mut pinned = 0;
+    for file in [".github/workflows/ci.yml", "host/deploy/github-actions.yml"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        for used in text.lines().filter_map(|line| line.split_once("uses:")).map(|(_, used)| used.trim()) {
+            let (digest, version) = used
+                .split_once('@')
+                .and_then(|(_, pin)| pin.split_once(" # v"))
+                .unwrap_or_else(|| panic!("{file}: {used}"));
+            let is_digest = digest.len() == 40 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+            let is_version = version.split('.').count() == 3
+                && version.split('.').all(|number| number.parse::<u32>().is_ok());
+            assert!(is_digest && is_version, "{file}: {used}");
+            pinned += 1;
+        }
+    }
+    assert!(pinned >= 4, "{pinned} actions");
+    let workflows = std::fs::read_dir(root().join(".github/workflows")).unwrap().count();
+    assert_eq!(workflows, 1, "there is a workflow that is not looked at");
+}
+
+#[test]
 fn kubernetes_takes_the_jobs_and_gives_them_no_privileges() {
     for (recipe, right, broken) in [
         ("kubernetes/cronjob.yaml", "concurrencyPolicy: Forbid", "concurrencyPolicy: [Forbid]"),
