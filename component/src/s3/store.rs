@@ -168,13 +168,14 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         Ok(ours.then_some(object))
     }
 
-    /// What is at a key, asked until somebody says so. Nothing, if the credentials may not look: a 403 says nothing about
-    /// an object. <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+    /// What is at a key, asked until somebody says so. Nothing, if asking again is no use: a HEAD's refusal (403 to
+    /// credentials that may not list) says nothing about an object, and what is wrong the PUT's answer says in words.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
     async fn there(&self, key: &Key) -> Result<Option<Response>> {
         let key = key.to_string();
         let looked = self.s3.http.retry(async || self.s3.head(&key).await).await;
         match looked {
-            Err(error) if error.kind == Kind::Credentials && error.status == Some(403) => Ok(None),
+            Err(error) if !error.kind.is_transient() => Ok(None),
             looked => looked,
         }
     }
