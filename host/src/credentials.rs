@@ -7,17 +7,18 @@
 //! nothing else: keys that do not expire as variables; instead of keys that do, an endpoint that it can ask again and
 //! again, and that answers in this process as a container's does on the network.
 
+mod process;
 mod sender;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::meta::region::ProvideRegion;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{Region, retry::RetryConfig};
@@ -34,7 +35,9 @@ use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
+use crate::stop::within;
 use crate::variables::Variables;
+use process::Profiles;
 use sender::Sender;
 
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
@@ -121,14 +124,17 @@ fn answer(credentials: &Credentials) -> String {
     answer.to_string()
 }
 
-/// The region that `profile` names, or the default profile if it is none; none if they name no region.
-pub fn region(profile: Option<&str>) -> Option<String> {
-    let mut provider = ProfileFileRegionProvider::builder().configure(&ProviderConfig::empty());
-    if let Some(name) = profile {
-        provider = provider.profile_name(name);
-    }
-    // It only reads files, so it is done at once.
-    Some(provider.build().region().now_or_never()??.to_string())
+/// The region that `profile` names, or the default profile if it is none; none if they name no region. Fails if the
+/// files cannot be read in time: one can be a pipe.
+pub fn region(profile: Option<String>, limit: Duration) -> Result<Option<String>> {
+    within(limit, move || {
+        let mut provider = ProfileFileRegionProvider::builder().configure(&ProviderConfig::empty());
+        if let Some(name) = &profile {
+            provider = provider.profile_name(name);
+        }
+        // It only reads files, so it is done at once.
+        provider.build().region().now_or_never().flatten().map(|region| region.to_string())
+    })
 }
 
 /// Asks one place after the other: the profile, web identity, the container's role, the instance's role. One that is
@@ -137,17 +143,15 @@ pub fn region(profile: Option<&str>) -> Option<String> {
 ///
 /// `region` is that of the STS that is asked for the session of a role.
 pub async fn find(profile: Option<&str>, region: &str) -> Result<Found> {
+    let sender = Sender::new();
     let config = ProviderConfig::empty()
         .with_region(Some(Region::new(region.to_owned())))
-        .with_http_client(Sender::new())
+        .with_http_client(sender.clone())
         .with_time_source(aws_smithy_async::time::SystemTimeSource::new())
         .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .with_retry_config(RetryConfig::standard());
-    let mut profiles = ProfileFileCredentialsProvider::builder().configure(&config);
-    if let Some(name) = profile {
-        profiles = profiles.profile_name(name);
-    }
-    if let Some(found) = ask("profile", profiles.build()).await? {
+    let profiles = Profiles { name: profile.map(str::to_owned), config: config.clone() };
+    if let Some(found) = ask("profile", profiles).await? {
         return Ok(found);
     }
     if let Some(name) = profile {
@@ -169,8 +173,14 @@ pub async fn find(profile: Option<&str>, region: &str) -> Result<Found> {
     if let Some(found) = ask("instance role", instance).await? {
         return Ok(found);
     }
+    if sender.met_silence() {
+        return Err(Error::new(Kind::Unavailable, SILENT).into());
+    }
     Err(Error::usage(NONE).into())
 }
+
+const SILENT: &str = "no credentials from the instance role: its metadata service takes connections but gives no answer; \
+     try again, or set AWS_EC2_METADATA_DISABLED=true if this is no instance";
 
 const NONE: &str = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give --profile, or run where \
      there is a role (AWS_WEB_IDENTITY_TOKEN_FILE, container, instance); --no-sign-request does without";

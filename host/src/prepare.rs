@@ -33,7 +33,7 @@ pub fn prepare(
     }
     let is_named = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().any(|name| variables.contains_key(*name));
     let region = match host.store {
-        None if !is_named => credentials::region(host.profile.as_deref()),
+        None if !is_named => credentials::region(host.profile.clone(), host.timeout)?,
         _ => None,
     };
     variables.extend(region.iter().map(|region| ("AWS_REGION".to_owned(), region.clone())));
