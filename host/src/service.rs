@@ -20,7 +20,7 @@ use tokio::sync::oneshot::Receiver;
 use crate::metrics::Page;
 use crate::outcome::{Outcome, seconds};
 use crate::prepare::prepare;
-use crate::runner::Runner;
+use crate::runner::{Limit, Runner};
 use crate::variables::environment;
 
 /// How long a caller may take to send its request's body.
@@ -143,9 +143,10 @@ impl Service {
 
     /// The environment is read anew for each run.
     fn run(&self, arguments: Vec<String>) -> Outcome {
+        let limit = Limit::from_now();
         match prepare(&self.runner.host, &arguments, environment()) {
             Ok((variables, Command::Ingest(job))) => {
-                self.runner.ingest(arguments, &variables, &job).unwrap_or_else(Outcome::not_begun)
+                self.runner.ingest(arguments, variables, *job, limit).unwrap_or_else(Outcome::not_begun)
             }
             Ok(_) => Outcome::not_begun(anyhow!("no run was asked for")),
             Err(error) => Outcome::not_begun(error),
