@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use f1_ingest_component::http::transport::{Chunks, Clock, Request, Response, SendError, Transport};
+use f1_ingest_component::http::transport::{Chunks, Clock, Request, Response, STOPPED, SendError, Transport};
 use futures_lite::future;
 use futures_util::stream::{StreamExt, try_unfold};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -212,6 +212,7 @@ fn explained(code: ErrorCode) -> SendError {
         ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
             "TLS failed: the certificate or protocol is not accepted"
         }
+        ErrorCode::InternalError(Some(why)) if why == STOPPED => return SendError::Stopped,
         ErrorCode::InternalError(Some(why)) => return broken(&why),
         other => return broken(&format!("{other:?}")),
     };

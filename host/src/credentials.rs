@@ -7,6 +7,7 @@
 //! nothing else: keys that do not expire as variables; instead of keys that do, an endpoint that it can ask again and
 //! again, and that answers in this process as a container's does on the network.
 
+mod process;
 mod sender;
 
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +17,6 @@ use anyhow::{Result, anyhow};
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{Region, retry::RetryConfig};
@@ -34,6 +34,7 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::profiles::Profiles;
 use crate::variables::Variables;
+use process::ProfileCredentials;
 use sender::Sender;
 
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
@@ -126,16 +127,16 @@ fn answer(credentials: &Credentials) -> String {
 ///
 /// `region` is that of the STS that is asked for the session of a role.
 pub async fn find(profile: Option<&str>, region: &str) -> Result<Found> {
+    let sender = Sender::new();
     let config = ProviderConfig::empty()
         .with_region(Some(Region::new(region.to_owned())))
-        .with_http_client(Sender::new())
+        .with_http_client(sender.clone())
         .with_time_source(aws_smithy_async::time::SystemTimeSource::new())
         .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .with_retry_config(RetryConfig::standard());
     let profiles = Profiles::read(profile)?;
     if let Some((files, name)) = profiles.for_sdk() {
-        let profile = ProfileFileCredentialsProvider::builder().configure(&config);
-        let profile = profile.profile_files(files).profile_name(name).build();
+        let profile = ProfileCredentials { files, name, config: config.clone() };
         if let Some(found) = ask("profile", profile).await? {
             return Ok(found);
         }
@@ -159,8 +160,14 @@ pub async fn find(profile: Option<&str>, region: &str) -> Result<Found> {
     if let Some(found) = ask("instance role", instance).await? {
         return Ok(found);
     }
+    if sender.met_silence() {
+        return Err(Error::new(Kind::Unavailable, SILENT).into());
+    }
     Err(Error::usage(NONE).into())
 }
+
+const SILENT: &str = "no credentials from the instance role: its metadata service takes connections but gives no answer; \
+     try again, or set AWS_EC2_METADATA_DISABLED=true if this is no instance";
 
 const NONE: &str = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give --profile, or run where \
      there is a role (AWS_WEB_IDENTITY_TOKEN_FILE, container, instance); --no-sign-request does without";

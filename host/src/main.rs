@@ -5,7 +5,8 @@
 //! 1. `commands`: a module for each command; no command knows another.
 //! 2. `scheduled`, `service`, `runner`, `observe`: many runs, one run, and who hears of it.
 //! 3. `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
-//! 4. `store`, `credentials`, `recording`, `progress`, `pool`: what answers, sends or watches a request.
+//! 4. `store`, `credentials`, `recording`, `progress`, `witness`, `signals`, `stop`, `pool`: what answers, sends,
+//!    watches or ends a request.
 //! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
 
 mod bindings;
@@ -32,9 +33,12 @@ mod runner;
 mod sandbox;
 mod scheduled;
 mod service;
+mod signals;
 mod stdio;
+mod stop;
 mod store;
 mod variables;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -53,10 +53,10 @@ impl Page {
         let code = f64::from(outcome.exit_code());
         self.gauge("last_run_exit_code", "0 stored, 1 failed, 2 wrong usage, 75 not now.", code);
         let by_source = |stored: &Stored| vec![("source", stored.source.clone())];
-        let stored = outcome.report().into_iter().flat_map(|report| &report.stored);
+        let stored = outcome.report.stored.iter();
         let stored = sums(stored.map(|stored| (by_source(stored), stored.size as f64)));
         self.family("last_run_stored_bytes", "gauge", "Bytes that the last run stored, by source.", stored);
-        let unchanged = outcome.report().into_iter().flat_map(|report| &report.unchanged);
+        let unchanged = outcome.report.unchanged.iter();
         let unchanged = sums(unchanged.map(|unchanged| (by_source(unchanged), 1.0)));
         self.family(
             "last_run_unchanged",
@@ -74,7 +74,7 @@ impl Page {
             "What the last run did not store, by source and cause.",
             failed,
         );
-        let warnings = outcome.report().map_or(0, |report| report.warnings.len());
+        let warnings = outcome.report.warnings.len();
         self.gauge("last_run_warnings", "What is missing from what the last run stored.", warnings as f64);
     }
 

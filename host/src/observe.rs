@@ -9,12 +9,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use bytes::Bytes;
 use f1_ingest_component::error::Error;
 use f1_ingest_component::log::{Format, Log};
+use http::header::AUTHORIZATION;
 use http::request::Builder;
-use http::{Request, Uri};
+use http::{HeaderValue, Request, Uri};
 use http_body_util::{BodyExt, Full};
+use percent_encoding::percent_decode_str;
 use wasmtime_wasi_http::RequestOptions;
 
 use crate::files::write_whole;
@@ -145,11 +149,25 @@ fn metrics(outcome: &Outcome, file: &Path) -> String {
     page.text()
 }
 
+/// The same request with user and password in a header: the libraries that send it log its URL.
+fn without_user<B>(mut request: Request<B>) -> Result<Request<B>> {
+    let mut url = request.uri().clone().into_parts();
+    let Some(authority) = &url.authority else { return Ok(request) };
+    let Some((user, host)) = authority.as_str().rsplit_once('@') else { return Ok(request) };
+    let user: Vec<u8> = percent_decode_str(user).collect();
+    let mut basic = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(user)))?;
+    basic.set_sensitive(true);
+    url.authority = Some(host.parse()?);
+    *request.uri_mut() = Uri::from_parts(url)?;
+    request.headers_mut().entry(AUTHORIZATION).or_insert(basic);
+    Ok(request)
+}
+
 /// Sends a request to an observer, and fails unless the answer is 2xx. The error names the host but not the URL, which
 /// may be a secret.
 async fn send(pool: &Pool, request: Builder, body: String) -> Result<()> {
     let body = Full::from(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
-    let request: Request<_> = request.body(body)?;
+    let request = without_user(request.body(body)?)?;
     let host = request.uri().host().unwrap_or_default().to_owned();
     let response = tokio::time::timeout(PATIENCE, pool.send(request, RequestOptions::default()))
         .await
@@ -159,4 +177,19 @@ async fn send(pool: &Pool, request: Builder, body: String) -> Result<()> {
         bail!("{host} answered {}", response.status());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_go_from_the_url_into_a_header() {
+        let request = |url: &str| without_user(Request::post(url).body(()).unwrap()).unwrap();
+        let with = request("http://me:p%40ss@monitor.example:8080/ping/1");
+        assert_eq!(with.uri(), "http://monitor.example:8080/ping/1");
+        assert_eq!(with.headers()[AUTHORIZATION], "Basic bWU6cEBzcw==");
+        assert!(with.headers()[AUTHORIZATION].is_sensitive());
+        assert!(request("http://monitor.example/ping").headers().is_empty());
+    }
 }

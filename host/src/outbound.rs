@@ -2,6 +2,7 @@
 //! recording, or sent, and then recorded if that was asked for.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -22,8 +23,19 @@ use crate::options::HostOptions;
 use crate::pool::{Pool, internal};
 use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings};
+use crate::stop::{Stage, Stop, stopped};
 use crate::store::EmbeddedS3;
 use crate::variables::Variables;
+use crate::witness::Witness;
+
+/// Who may end a run, and who sees what it does.
+#[derive(Clone, Default)]
+pub struct Watch {
+    pub stop: Stop,
+    pub witness: Arc<Witness>,
+    /// Whether the job was started at all.
+    pub begun: Arc<AtomicBool>,
+}
 
 /// Where a run's requests may go, and what becomes of them.
 pub struct Outbound {
@@ -38,6 +50,7 @@ pub struct Outbound {
     record: Option<Arc<Recorder>>,
     pool: Pool,
     pub progress: Progress,
+    pub watch: Watch,
     log: Log,
     /// Hosts that were refused, so that each is logged once.
     refused: Mutex<HashSet<String>>,
@@ -51,6 +64,7 @@ impl Outbound {
         variables: &Variables,
         job: &Job,
         credentials: Option<Endpoint>,
+        watch: Watch,
         log: Log,
     ) -> Result<Outbound> {
         let store = host.store.as_deref().map(|folder| EmbeddedS3::for_job(folder, variables, &job.bucket));
@@ -67,6 +81,7 @@ impl Outbound {
             record: host.record.as_deref().map(Recorder::open).transpose()?,
             pool: Pool::default(),
             progress: Progress::new(host.progress),
+            watch,
             log,
             refused: Mutex::default(),
         })
@@ -84,8 +99,39 @@ impl Outbound {
         let source = source.as_ref().and_then(|source| Source::parse(source.to_str().ok()?));
         let transfer = self.progress.begin(source, request.method(), request.uri());
         let request = request.map(|body| transfer.counted(body));
-        let response = self.routed(request, options, is_upstream).await?;
-        Ok(response.map(|body| transfer.counted(body)))
+        let Watch { stop, witness, .. } = &self.watch;
+        let end = self.end_of(&request, is_upstream);
+        if stop.is(end) {
+            drain(request);
+            return Err(stopped());
+        }
+        let noted = (!is_upstream).then(|| witness.asked(&request));
+        let response = tokio::select! {
+            response = self.routed(request, options, is_upstream) => response?,
+            () = stop.reached(end) => return Err(stopped()),
+        };
+        if let Some(noted) = noted {
+            witness.answered(noted, &response);
+        }
+        Ok(response.map(|body| {
+            let body = transfer.counted(body);
+            if is_upstream { stop.cuts(body).boxed_unsync() } else { body }
+        }))
+    }
+
+    /// The stage of a stop that ends a request. One that begins in it is refused, but for what makes a mess less: a
+    /// look at the store, and the end of an upload.
+    fn end_of<B>(&self, request: &Request<B>, is_upstream: bool) -> Stage {
+        let is_abort = *request.method() == Method::DELETE;
+        let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
+        let is_key = request.uri().authority().is_some_and(|host| host == EMBEDDED);
+        match is_upstream {
+            _ if is_key => Stage::Over,
+            true => Stage::Stopping,
+            false if is_abort || is_look => Stage::Over,
+            false if self.watch.stop.is(Stage::Stopping) => Stage::Stopping,
+            false => Stage::Ending,
+        }
     }
 
     async fn routed(
@@ -98,6 +144,7 @@ impl Outbound {
         if let Some(store) = &self.store
             && authority == EMBEDDED_STORE
         {
+            self.watch.witness.sent();
             return store.call(request).await;
         }
         if let Some(credentials) = &self.credentials
@@ -109,6 +156,7 @@ impl Outbound {
             self.refuse(request, &authority);
             return Err(Error::HttpRequestDenied);
         }
+        self.watch.witness.sent();
         let url = request.uri().to_string();
         if let Some(recordings) = self.replay.as_ref().filter(|_| is_upstream) {
             let answer = recordings.answer(&url).map_err(|error| internal(format!("{error:#}")))?;
@@ -133,9 +181,14 @@ impl Outbound {
                 format!("refused to reach {host}: this run does not need it; --allow {host} permits it");
             self.progress.aside(|| self.log.warn(&why));
         }
-        let mut body = request.into_body();
-        tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+        drain(request);
     }
+}
+
+/// Reads a body that nobody wants to its end.
+fn drain(request: Request<WasiBody>) {
+    let mut body = request.into_body();
+    tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
 }
 
 /// Whether `allowed`, a `host` or `host:port`, covers a URL. Without a port it stands for the scheme's default port;

@@ -1,6 +1,7 @@
 //! What became of one run, seen from outside: when it began, how long it took, and the job's report or why there is
 //! none.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Error;
@@ -10,6 +11,7 @@ use f1_ingest_component::report::{Failure, Report, Stored};
 use serde_json::{Value, json};
 
 /// What became of one run.
+#[derive(Clone)]
 pub struct Outcome {
     /// 32 hex digits, in the log's lines and the objects' metadata too; empty if the run never began.
     pub run_id: String,
@@ -17,8 +19,11 @@ pub struct Outcome {
     pub begun: bool,
     pub started: SystemTime,
     pub took: Duration,
-    /// The job's exit code and report; or why the job did not start or was ended from outside: a limit, a crash.
-    pub result: Result<(u8, Report), Error>,
+    pub exit_code: u8,
+    /// The job's own; of a run that was ended from outside, what the host saw of it.
+    pub report: Report,
+    /// Why the job did not start or was ended from outside: a limit, a signal, a crash.
+    pub why: Option<Arc<Error>>,
 }
 
 impl Outcome {
@@ -29,75 +34,62 @@ impl Outcome {
             begun: false,
             started: SystemTime::now(),
             took: Duration::ZERO,
-            result: Err(error),
+            exit_code: exit_code(&error),
+            report: Report::default(),
+            why: Some(Arc::new(error)),
         }
     }
 
     /// The exit code of the command that made the run.
     pub fn exit_code(&self) -> u8 {
-        match &self.result {
-            Ok((code, _)) => *code,
-            Err(error) => exit_code(error),
-        }
+        self.exit_code
     }
 
     /// When all upstreams that have had too many requests answer again, if they say so.
     pub fn comes_back(&self) -> Option<DateTime<Utc>> {
-        let failed = self.report().into_iter().flat_map(|report| &report.failed);
+        let failed = self.report.failed.iter();
         let seconds = failed.filter_map(|failure| failure.error.until);
         DateTime::from_timestamp(seconds.max()?.try_into().ok()?, 0)
     }
 
-    /// The job's report; none if the run was ended from outside.
-    pub fn report(&self) -> Option<&Report> {
-        self.result.as_ref().ok().map(|(_, report)| report)
-    }
-
     /// What is in the bucket now, and whether the run stored it: `stored`, or `unchanged`.
     pub fn kept(&self) -> impl Iterator<Item = (&'static str, &Stored)> {
-        let all = |what: &'static str, objects: fn(&Report) -> &[Stored]| {
-            self.report().into_iter().flat_map(objects).map(move |object| (what, object))
-        };
-        all("stored", |report| &report.stored).chain(all("unchanged", |report| &report.unchanged))
+        let Report { stored, unchanged, .. } = &self.report;
+        let unchanged = unchanged.iter().map(|object| ("unchanged", object));
+        stored.iter().map(|object| ("stored", object)).chain(unchanged)
     }
 
     /// What was not stored and why, as (source, kind, message). An empty source stands for the whole run.
     pub fn failures(&self) -> Vec<(&str, &'static str, String)> {
-        match &self.result {
-            Ok((_, report)) => report
-                .failed
-                .iter()
-                .map(|Failure { source, error, .. }| {
-                    (source.as_str(), error.kind.name(), error.message.clone())
-                })
-                .collect(),
-            Err(error) => {
-                let kind = if exit_code(error) == 2 { Kind::Usage.name() } else { "stopped" };
-                vec![("", kind, format!("{error:#}"))]
-            }
-        }
+        let of_items =
+            self.report.failed.iter().map(|Failure { source, error, .. }| {
+                (source.as_str(), error.kind.name(), error.message.clone())
+            });
+        self.failure().into_iter().chain(of_items).collect()
+    }
+
+    /// What the whole run failed at.
+    fn failure(&self) -> Option<(&'static str, &'static str, String)> {
+        let error = self.why.as_ref()?;
+        let kind = if exit_code(error) == 2 { Kind::Usage.name() } else { "stopped" };
+        Some(("", kind, format!("{error:#}")))
     }
 
     /// The report as the component writes it, together with what only the host knows; times in (unix) seconds.
     pub fn to_json(&self) -> Value {
-        let mut json = match self.report() {
-            Some(report) => report.to_json(),
-            None => {
-                let failed: Vec<Value> = (self.failures().iter())
-                    .map(|(source, kind, message)| {
-                        json!({
-                            "source": source,
-                            "session": null,
-                            "kind": kind,
-                            "message": message,
-                            "status": null,
-                            "until": null,
-                        })
-                    })
-                    .collect();
-                json!({"stored": [], "unchanged": [], "failed": failed, "warnings": []})
-            }
-        };
+        let mut json = self.report.to_json();
+        if let (Some((source, kind, message)), Some(failed)) = (self.failure(), json["failed"].as_array_mut())
+        {
+            let whole = json!({
+                "source": source,
+                "session": null,
+                "kind": kind,
+                "message": message,
+                "status": null,
+                "until": null,
+            });
+            failed.insert(0, whole);
+        }
         json["exit_code"] = self.exit_code().into();
         json["run_id"] = self.run_id.clone().into();
         json["started"] = seconds(self.started).into();

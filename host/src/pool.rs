@@ -18,6 +18,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 /// How long a connection may take to come about if the job does not say; a blackholed address would otherwise hold
 /// it for minutes.
 const CONNECT: Duration = Duration::from_secs(20);
+/// The same for what is next to this machine.
+const NEXT_DOOR: Duration = Duration::from_secs(1);
 /// How long to wait for a response, and then for each piece of it, if the job does not say. WASI's own default.
 const SILENCE: Duration = Duration::from_secs(600);
 
@@ -62,9 +64,10 @@ impl Pool {
         }
     }
 
-    /// A client without TLS that uses no proxy.
+    /// A client without TLS and proxy, for what is on this machine or next to it: it accepts a connection at once, or is
+    /// not there.
     pub fn direct(&self) -> Result<&Client, Error> {
-        made(&self.direct, || Ok(builder(no_trust()?).no_proxy()))
+        made(&self.direct, || Ok(builder(no_trust()?).no_proxy().connect_timeout(NEXT_DOOR)))
     }
 }
 

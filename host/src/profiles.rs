@@ -9,7 +9,6 @@ mod ini;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use f1_ingest_component::error::{Error, Result};
 
 use crate::variables::variable;
@@ -109,7 +108,7 @@ impl Profiles {
     ///
     /// The SDK takes plain names only, so that each profile gets one, in what refers to it too. An SSO session keeps its
     /// name, which names the file of its token as well.
-    pub fn for_sdk(&self) -> Option<(EnvConfigFiles, String)> {
+    pub fn for_sdk(&self) -> Option<(String, String)> {
         let plain = |name: &str| {
             let place = self.profiles.keys().position(|known| known == name);
             place.map(|place| format!("profile{place}"))
@@ -129,8 +128,7 @@ impl Profiles {
             text.push_str(&format!("[sso-session {name}]\n"));
             texts(section).for_each(|(name, value)| text.push_str(&format!("{name} = {value}\n")));
         }
-        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, text).build();
-        Some((files, plain(&self.name)?))
+        Some((text, plain(&self.name)?))
     }
 
     /// The name of the profile that counts.

@@ -176,7 +176,7 @@ impl Drop for Count {
     }
 }
 
-/// The guest's stdout or stderr: takes the progress lines out of the way while it writes.
+/// A terminal beside the progress lines: takes them out of the way while the guest writes.
 pub struct Beside<W> {
     pub bars: Bars,
     pub to: W,

@@ -1,31 +1,61 @@
-//! One run of the job in its sandbox, from arguments to an outcome.
+//! One run of the job in its sandbox, from arguments to an outcome, and its end from outside.
+//!
+//! The run is on a thread of its own. The one that called for it keeps the time, hears signals and tells the observers,
+//! and goes on if the run's thread waits for something that has no end: a lock, a pipe, a program.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use f1_ingest_component::error::Error;
 use f1_ingest_component::job::Job;
 use f1_ingest_component::log::{Format, Log};
+use f1_ingest_component::report::Report;
+use tokio::sync::oneshot::{self, Receiver};
 
-use crate::bindings::{self, TypedPre, job::Report, job::Request};
+use crate::bindings::{self, TypedPre, job::Request};
 use crate::credentials;
 use crate::observe::Observers;
 use crate::options::HostOptions;
-use crate::outbound::Outbound;
-use crate::outcome::Outcome;
+use crate::outbound::{Outbound, Watch};
+use crate::outcome::{Outcome, exit_code};
 use crate::random;
 use crate::sandbox::{Guest, MockFile, Sandbox};
+use crate::signals::Signals;
+use crate::stdio;
+use crate::stop::{Cause, Stage};
 use crate::variables::Variables;
+
+/// How long it may take to drop a run.
+const DROPPED: Duration = Duration::from_millis(100);
+
+/// How long observers may take after the time of a run is over.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// The component, compiled once, for any number of runs.
 pub struct Runner {
     pub host: HostOptions,
-    sandbox: Sandbox,
-    component: TypedPre<Guest>,
-    observers: Observers,
+    room: Arc<Room>,
+    observers: Arc<Observers>,
 }
+
+/// What ends a run from outside: `--timeout`, and, if they are heeded, signals.
+#[derive(Clone, Copy)]
+pub struct Limit {
+    pub began: Instant,
+    pub heeds_signals: bool,
+}
+
+impl Limit {
+    /// `--timeout` from now on; signals do what they do anyway.
+    pub fn from_now() -> Limit {
+        Limit { began: Instant::now(), heeds_signals: false }
+    }
+}
+
+/// How a run went: why it was ended from outside, if it was, and what it returned, if it did.
+type Ended = (Option<Cause>, Option<Result<(u8, Report)>>);
 
 impl Runner {
     /// Compiles the component that `host` names. Fails, as wrong usage, if it is not one that a sandbox can run.
@@ -33,15 +63,56 @@ impl Runner {
         let sandbox = Sandbox::new(&host)?;
         let component = TypedPre::new(sandbox.component.clone())
             .map_err(|_| Error::usage("the component does not export f1:ingest/job"))?;
-        Ok(Runner { host, sandbox, component, observers })
+        let room = Arc::new(Room { host: host.clone(), sandbox, component });
+        Ok(Runner { host, room, observers: Arc::new(observers) })
     }
 
     /// Runs `job`, which these arguments and variables ask for, in a sandbox of its own, and waits until it has
-    /// ended. Whatever becomes of the run is in the outcome; this fails only if there is no thread for it.
-    pub fn ingest(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Result<Outcome> {
-        // The guest runs on this thread, its requests on the other one.
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        Ok(runtime.block_on(self.observed(arguments, variables, job)))
+    /// ended or `limit` has ended it. Whatever becomes of the run is in the outcome; this fails only if there is no
+    /// thread for it. The job itself logs what it fails at; what ends it from outside is logged here.
+    pub fn ingest(
+        &self,
+        arguments: Vec<String>,
+        variables: Variables,
+        job: Job,
+        limit: Limit,
+    ) -> Result<Outcome> {
+        let log = Log { format: job.log_format, run_id: random::hex_of(16) };
+        let (started, clock) = (SystemTime::now(), Instant::now());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let watch = Watch::default();
+        let deadline = limit.began + self.host.timeout;
+        let mut signals = Signals::new(limit.heeds_signals, &runtime);
+        let run = self.room.begin(arguments, variables, job, watch.clone(), log.clone())?;
+        let (cause, result) = runtime.block_on(async {
+            let ended = self.ended(run, &watch, deadline, &mut signals);
+            let begun = async {
+                tokio::select! {
+                    () = self.observers.begun(&log) => {}
+                    () = watch.stop.reached(Stage::Over) => {}
+                }
+            };
+            tokio::join!(ended, begun).0
+        });
+        let (exit_code, report, why) = verdict(cause, result, &watch);
+        let why = why.map(Arc::new);
+        if let Some(why) = why.clone() {
+            let log = log.clone();
+            stdio::aside(move || log.error(&format!("{why:#}")));
+        }
+        let run_id = log.run_id.clone();
+        let begun = watch.begun.load(Ordering::Relaxed);
+        let outcome = Outcome { run_id, begun, started, took: clock.elapsed(), exit_code, report, why };
+        runtime.block_on(async {
+            let told = self.tell(outcome.clone(), log);
+            tokio::select! {
+                _ = told => {}
+                () = tokio::time::sleep_until((deadline.max(Instant::now()) + LAST_WORDS).into()) => {}
+                _ = signals.next() => {}
+            }
+        });
+        runtime.shutdown_background();
+        Ok(outcome)
     }
 
     /// A run that did not even begin: logged and told to the observers like any other.
@@ -53,25 +124,112 @@ impl Runner {
         outcome
     }
 
-    /// A run that the observers hear of. The job itself logs what it fails at; what ends it from outside is logged
-    /// here.
-    async fn observed(&self, arguments: Vec<String>, variables: &Variables, job: &Job) -> Outcome {
-        let log = Log { format: job.log_format, run_id: random::hex_of(16) };
-        let (started, clock) = (SystemTime::now(), Instant::now());
-        let begun = AtomicBool::new(false);
-        let run = async {
-            let result = self.sandboxed(arguments, variables, job, &log, &begun).await;
-            (result, clock.elapsed())
+    /// Waits for the end of a run, and brings it about in order when its time is over.
+    async fn ended(
+        &self,
+        mut run: Receiver<Result<(u8, Report)>>,
+        watch: &Watch,
+        deadline: Instant,
+        signals: &mut Signals,
+    ) -> Ended {
+        let died = |_| Err(anyhow!("the run's thread died"));
+        let cause = tokio::select! {
+            biased;
+            result = &mut run => return (None, Some(result.unwrap_or_else(died))),
+            cause = signals.next() => cause,
+            () = tokio::time::sleep_until(deadline.into()) => Cause::Timeout(self.host.timeout),
         };
-        let ((result, took), ()) = tokio::join!(run, self.observers.begun(&log));
-        if let Err(error) = &result {
-            log.error(&format!("{error:#}"));
+        let (ending, over) = cause.pauses();
+        let steps = async {
+            watch.stop.to(Stage::Stopping);
+            tokio::time::sleep(ending).await;
+            watch.stop.to(Stage::Ending);
+            tokio::time::sleep(over - ending).await;
+        };
+        let result = tokio::select! {
+            result = &mut run => Some(result.unwrap_or_else(died)),
+            () = steps => None,
+            _ = signals.next() => None,
+        };
+        watch.stop.to(Stage::Over);
+        if result.is_none() {
+            // What it began ends with it, if it is not stuck.
+            let _ = tokio::time::timeout(DROPPED, &mut run).await;
         }
-        let result = result.map(bindings::report);
-        let begun = begun.into_inner();
-        let outcome = Outcome { run_id: log.run_id.clone(), begun, started, took, result };
-        self.observers.ended(&outcome, &log).await;
-        outcome
+        (Some(cause), result)
+    }
+
+    /// Tells the observers on a thread of its own: a file may be a pipe that nobody reads.
+    fn tell(&self, outcome: Outcome, log: Log) -> Receiver<()> {
+        let (done, told) = oneshot::channel();
+        let observers = self.observers.clone();
+        std::thread::spawn(move || {
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                runtime.block_on(observers.ended(&outcome, &log));
+            }
+            // The caller may have lost patience.
+            let _ = done.send(());
+        });
+        told
+    }
+}
+
+/// Exit code, report, and why the report is not the job's own or not all of it.
+fn verdict(
+    cause: Option<Cause>,
+    result: Option<Result<(u8, Report)>>,
+    watch: &Watch,
+) -> (u8, Report, Option<anyhow::Error>) {
+    // 2 says that nothing was sent.
+    let told = |code: u8| if code == 2 && watch.witness.has_sent() { 1 } else { code };
+    match (cause, result) {
+        (None, Some(Ok((code, report)))) => (told(code), report, None),
+        // It was done just in time.
+        (Some(_), Some(Ok((code, report)))) if report.failed.is_empty() && !report.stored.is_empty() => {
+            (code, report, None)
+        }
+        (Some(cause), Some(Ok((_, report)))) => (cause.exit_code(), report, Some(cause.why())),
+        (Some(cause), _) => (cause.exit_code(), watch.witness.report(), Some(cause.why())),
+        (None, result) => {
+            let why = result.and_then(Result::err).unwrap_or_else(|| anyhow!("the run has no end"));
+            (told(exit_code(&why)), watch.witness.report(), Some(why))
+        }
+    }
+}
+
+/// What all runs need, on their own threads.
+struct Room {
+    host: HostOptions,
+    sandbox: Sandbox,
+    component: TypedPre<Guest>,
+}
+
+impl Room {
+    /// Begins a run on a thread of its own.
+    fn begin(
+        self: &Arc<Room>,
+        arguments: Vec<String>,
+        variables: Variables,
+        job: Job,
+        watch: Watch,
+        log: Log,
+    ) -> Result<Receiver<Result<(u8, Report)>>> {
+        // The guest runs on this thread, its requests on the other one.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let (done, run) = oneshot::channel();
+        let room = self.clone();
+        std::thread::Builder::new().name("run".to_owned()).spawn(move || {
+            let result = runtime.block_on(async {
+                tokio::select! {
+                    result = room.sandboxed(arguments, &variables, &job, &watch, &log) => result,
+                    () = watch.stop.reached(Stage::Over) => Err(anyhow!("the run was dropped")),
+                }
+            });
+            // Nobody waits any more for a run that was dropped.
+            let _ = done.send(result);
+            runtime.shutdown_background();
+        })?;
+        Ok(run)
     }
 
     async fn sandboxed(
@@ -79,17 +237,17 @@ impl Runner {
         arguments: Vec<String>,
         variables: &Variables,
         job: &Job,
+        watch: &Watch,
         log: &Log,
-        begun: &AtomicBool,
-    ) -> Result<Report> {
+    ) -> Result<(u8, Report)> {
         let profile = self.host.profile.as_deref();
-        let (variables, endpoint) = credentials::complete(profile, variables, job).await?;
         let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
-        let outbound = Arc::new(Outbound::new(&self.host, &variables, job, endpoint, log.clone())?);
+        let (variables, endpoint) = credentials::complete(profile, variables, job).await?;
+        let outbound = Outbound::new(&self.host, &variables, job, endpoint, watch.clone(), log.clone())?;
         let progress = outbound.progress.clone();
-        let mut guest = self.sandbox.guest(&variables, file.as_ref(), outbound)?;
+        let mut guest = self.sandbox.guest(&variables, file.as_ref(), Arc::new(outbound))?;
         let request = Request { arguments, run_id: Some(log.run_id.clone()), names_sources: true };
-        begun.store(true, Ordering::Relaxed);
+        watch.begun.store(true, Ordering::Relaxed);
         let report = self
             .sandbox
             .limited(&mut guest, async |guest| {
@@ -98,6 +256,6 @@ impl Runner {
             })
             .await;
         progress.end();
-        report
+        report.map(bindings::report)
     }
 }

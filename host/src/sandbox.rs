@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use f1_ingest_component::error::Error;
-use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
-use wasmtime::{Config, Engine, ResourceLimiter, Store, Trap};
+use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, ResourceTableError};
+use wasmtime::{Config, Engine, ResourceLimiter, Store, StoreContextMut, Trap};
 use wasmtime_wasi::cli::AsyncStdoutStream;
+use wasmtime_wasi::p2::subscribe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -16,10 +17,16 @@ use crate::compiled::{self, plain};
 use crate::options::HostOptions;
 use crate::outbound::{Hooks, Outbound};
 use crate::progress::{Beside, Progress};
+use crate::stop::{Nap, Stop};
 use crate::variables::Variables;
+use crate::witness::Heard;
 
 /// The component that `build.rs` built.
 pub const EMBEDDED_COMPONENT: &[u8] = include_bytes!(env!("F1_INGEST_COMPONENT"));
+
+/// What a guest may hold of the host: requests, bodies, lists of headers, things to wait for. Far more than the job
+/// needs. Each takes the host's memory, a list of headers up to 128 KiB.
+const HANDLES: usize = 1_000;
 
 /// How often a busy guest is interrupted, so that the time limit can end it.
 const TICK: Duration = Duration::from_millis(20);
@@ -30,7 +37,6 @@ pub struct Sandbox {
     pub component: InstancePre<Guest>,
     /// The memory limit, in bytes.
     memory: usize,
-    time: Duration,
 }
 
 impl Sandbox {
@@ -50,6 +56,7 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(plain)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(plain)?;
+        wakeful(&mut linker).map_err(plain)?;
         let component = linker.instantiate_pre(&component).map_err(|error| {
             Error::usage(format!("the component needs something that the sandbox lacks: {error:#}"))
         })?;
@@ -61,7 +68,7 @@ impl Sandbox {
                 std::thread::sleep(TICK);
             }
         });
-        Ok(Sandbox { engine, component, memory: options.max_memory, time: options.timeout })
+        Ok(Sandbox { engine, component, memory: options.max_memory })
     }
 
     /// A fresh sandbox for one run: these variables, this file, these requests, and nothing else.
@@ -75,14 +82,15 @@ impl Sandbox {
         for (name, value) in variables {
             wasi.env(name, value);
         }
-        streams(&mut wasi, &outbound.progress);
+        streams(&mut wasi, &outbound);
         if let Some(file) = file {
             wasi.preopened_dir(file.folder.path(), &file.shown_in, FsPerms::ReadOnly).map_err(plain)?;
         }
         let guest = Guest {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            table: ResourceTable::new(),
+            table: handles(),
+            stop: outbound.watch.stop.clone(),
             hooks: Hooks(outbound),
             memory: Memory { limit: self.memory, used: 0, hit: false },
         };
@@ -93,7 +101,7 @@ impl Sandbox {
         Ok(store)
     }
 
-    /// Calls the component, for as long as the time limit allows.
+    /// Calls the component.
     ///
     /// The error is one line: which limit was hit and what raises it, or how the component crashed.
     pub async fn limited<T>(
@@ -101,16 +109,15 @@ impl Sandbox {
         guest: &mut Store<Guest>,
         call: impl AsyncFnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T> {
-        let Ok(outcome) = tokio::time::timeout(self.time, call(guest)).await else {
-            let seconds = self.time.as_secs();
-            return Err(anyhow!("stopped: {seconds} s are not enough, raise --timeout"));
-        };
-        outcome.map_err(|error| match error.downcast_ref::<Trap>() {
+        call(guest).await.map_err(|error| match error.downcast_ref::<Trap>() {
             _ if guest.data().memory.hit => {
                 let mebibytes = self.memory as f64 / f64::from(1 << 20);
                 anyhow!("stopped: {mebibytes} MiB of memory are not enough, raise --max-memory")
             }
             Some(trap) => anyhow!("the component crashed: {trap}"),
+            None if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) => {
+                anyhow!("stopped: the component holds more than {HANDLES} handles of the host's")
+            }
             None => anyhow!("the component failed: {}", error.root_cause()),
         })
     }
@@ -122,17 +129,44 @@ fn load(engine: &Engine, file: &Path) -> Result<Component> {
     Ok(compiled::component(engine, &bytes).map_err(|error| usage(anyhow!("{}", error.root_cause())))?)
 }
 
+/// Lets a stop wake a guest that sleeps.
+fn wakeful(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    linker.instance("wasi:clocks/monotonic-clock@0.2.12")?.func_wrap(
+        "subscribe-duration",
+        |mut store: StoreContextMut<'_, Guest>, (nanoseconds,): (u64,)| {
+            let Guest { table, stop, .. } = store.data_mut();
+            let nap = table.push(Nap::new(Duration::from_nanos(nanoseconds), stop))?;
+            Ok((subscribe(table, nap)?,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Room for [`HANDLES`].
+fn handles() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES);
+    table
+}
+
 /// Gives the guest this process's stdout and stderr, but no input.
-fn streams(wasi: &mut WasiCtxBuilder, progress: &Progress) {
+fn streams(wasi: &mut WasiCtxBuilder, outbound: &Outbound) {
     /// Bytes that a guest may write before it has to wait.
     const BUDGET: usize = 64 << 10;
-    match progress {
+    let witness = outbound.watch.witness.clone();
+    match &outbound.progress {
         Progress::Bars(bars) => {
-            wasi.stdout(AsyncStdoutStream::new(BUDGET, Beside { bars: bars.clone(), to: std::io::stdout() }));
+            wasi.stdout(AsyncStdoutStream::new(
+                BUDGET,
+                Heard { witness, to: Beside { bars: bars.clone(), to: std::io::stdout() } },
+            ));
             wasi.stderr(AsyncStdoutStream::new(BUDGET, Beside { bars: bars.clone(), to: std::io::stderr() }));
         }
         _ => {
-            wasi.inherit_stdout().inherit_stderr();
+            wasi.stdout(AsyncStdoutStream::new(BUDGET, Heard { witness, to: tokio::io::stdout() }));
+            wasi.stderr(AsyncStdoutStream::new(BUDGET, tokio::io::stderr()));
         }
     }
 }
@@ -151,9 +185,10 @@ impl MockFile {
     pub fn new(path: &str) -> Result<MockFile> {
         let usage = |error: &dyn std::fmt::Display| Error::usage(format!("--mock-file {path}: {error}"));
         let file = Path::new(path).canonicalize().map_err(|error| usage(&error))?;
-        std::fs::File::open(&file).map_err(|error| usage(&error))?;
+        // A pipe would be opened as soon as somebody writes to it.
         let name =
             Path::new(path).file_name().filter(|_| file.is_file()).ok_or_else(|| usage(&"not a file"))?;
+        std::fs::File::open(&file).map_err(|error| usage(&error))?;
         let folder = tempfile::tempdir().context("--mock-file needs a temporary folder: /tmp, or TMPDIR")?;
         let inside = folder.path().join(name);
         std::fs::hard_link(&file, &inside)
@@ -198,6 +233,7 @@ pub struct Guest {
     http: WasiHttpCtx,
     table: ResourceTable,
     hooks: Hooks,
+    stop: Stop,
     memory: Memory,
 }
 

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use crate::metrics::Page;
 use crate::outcome::{Outcome, exit_code, seconds};
 use crate::prepare::prepare;
-use crate::runner::Runner;
+use crate::runner::{Limit, Runner};
 use crate::variables::environment;
 
 /// How long a caller may take to send its request's body.
@@ -167,8 +167,9 @@ impl Service {
 
     /// The environment is read anew for each run.
     fn run(&self, arguments: Vec<String>) -> Result<Outcome> {
+        let limit = Limit::from_now();
         match prepare(&self.runner.host, &arguments, environment())? {
-            (variables, Command::Ingest(job)) => self.runner.ingest(arguments, &variables, &job),
+            (variables, Command::Ingest(job)) => self.runner.ingest(arguments, variables, *job, limit),
             _ => Err(anyhow!("no run was asked for")),
         }
     }

@@ -3,6 +3,7 @@
 mod access;
 mod completion;
 mod folder;
+mod lock;
 mod names;
 mod uploads;
 
@@ -97,8 +98,7 @@ impl EmbeddedS3 {
     /// completion that failed or was killed half-way leaves no object.
     pub async fn answer(&self, request: Request<s3s::Body>) -> Result<Response<s3s::Body>> {
         let _turn = self.turn.lock().await;
-        let lock = File::create(self.folder.join(LOCK))?;
-        let _lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+        let _lock = lock::taken(File::create(self.folder.join(LOCK))?).await?;
         self.clear_unfinished()?;
         let object = object(&request).map(|object| self.folder.join(object)).filter(|path| !path.exists());
         if let Some(object) = &object {

@@ -80,7 +80,9 @@ impl Incoming {
         while let Some(chunk) = self.chunks.next().await {
             let chunk = chunk.map_err(|error| match error {
                 SendError::Network(why) => network(&self.url, &why),
-                SendError::Denied => network(&self.url, "the sandbox ended the response"),
+                SendError::Denied | SendError::Stopped => {
+                    network(&self.url, "the sandbox ended the response")
+                }
             })?;
             self.received += chunk.len() as u64;
             let Some(gzip) = &mut self.gzip else { return Ok(Some(chunk)) };

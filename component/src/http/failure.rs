@@ -7,7 +7,7 @@ use http::{StatusCode, Uri};
 
 use crate::error::{Error, Kind};
 use crate::http::retry::{Again, retry_after};
-use crate::http::transport::{Response, SendError};
+use crate::http::transport::{Response, STOPPED, SendError};
 use crate::http::url::authority;
 
 /// An attempt that failed, and what its failure says of the next one.
@@ -33,6 +33,7 @@ pub fn network(url: &Uri, why: &str) -> Failed {
 pub fn not_sent(url: &Uri, error: SendError) -> Failed {
     match error {
         SendError::Network(why) => network(url, &why),
+        SendError::Stopped => Error::new(Kind::Denied, format!("{url}: {STOPPED}; run it again")).into(),
         SendError::Denied => {
             let host = authority(url);
             let message =

@@ -35,11 +35,16 @@ impl<B> Response<B> {
     }
 }
 
+/// What a host says of a request that it refuses or ends because the run is stopped.
+pub const STOPPED: &str = "the run was stopped";
+
 /// Why no response came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendError {
     /// The sandbox refused the request.
     Denied,
+    /// The run is stopped: nothing more is sent.
+    Stopped,
     /// No connection, no answer in time, or an answer cut short; the text says which.
     Network(String),
 }

@@ -29,10 +29,11 @@ use crate::command_line::{help, take};
 use crate::credentials::{self, Found};
 use crate::native::Native;
 use crate::options::{HostOptions, When};
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, Watch};
 use crate::prepare::prepare;
 use crate::random;
 use crate::stdio::announce;
+use crate::stop::within;
 use crate::variables::environment;
 use findings::Findings;
 
@@ -52,13 +53,17 @@ pub fn check(arguments: Vec<String>) -> Result<u8> {
     let (CheckLine { mut host }, arguments) = take::<CheckLine>(arguments)?;
     // The findings show the progress.
     host.progress = When::Never;
+    within(host.timeout, move || checked(host, arguments))?
+}
+
+fn checked(host: HostOptions, arguments: Vec<String>) -> Result<u8> {
     let (variables, command) = prepare(&host, &arguments, environment())?;
     let Command::Ingest(mut job) = command else {
         announce(&help::<CheckLine>());
         return Ok(0);
     };
     let http = job.http(random::number());
-    let outbound = Outbound::new(&host, &variables, &job, None, http.log.clone())?;
+    let outbound = Outbound::new(&host, &variables, &job, None, Watch::default(), http.log.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut findings = Findings::default();

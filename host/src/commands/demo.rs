@@ -11,7 +11,7 @@ use s3s::{S3, S3Request};
 use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::prepare::prepare;
-use crate::runner::Runner;
+use crate::runner::{Limit, Runner};
 use crate::store::BUCKET;
 use crate::variables::Variables;
 
@@ -47,9 +47,8 @@ pub fn demo() -> Result<u8> {
     println!("The job fetches the last race's result (here from a recording, of a race that never was) and");
     println!("stores it in an S3 bucket (here in ./{FOLDER}). It prints the key of what it stored:\n");
     let runner = Runner::new(host, Observers::default())?;
-    let outcome = runner.ingest(Vec::new(), &variables, &job)?;
-    let stored = outcome.report().and_then(|report| report.stored.last());
-    let Some(stored) = stored else { return Ok(outcome.exit_code()) };
+    let outcome = runner.ingest(Vec::new(), variables, *job, Limit::from_now())?;
+    let Some(stored) = outcome.report.stored.last() else { return Ok(outcome.exit_code()) };
 
     println!("\nThe bucket {BUCKET} now holds:\n");
     tokio::runtime::Builder::new_current_thread()

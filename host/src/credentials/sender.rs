@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -11,21 +12,33 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 
 use crate::pool::Pool;
 
 /// How long a phase of a request may take if the SDK does not say.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How many bytes of an answer are read: credentials are short.
+pub const LONGEST: usize = 1 << 20;
+
 /// A client for the SDK.
 #[derive(Debug, Clone)]
-pub struct Sender(Arc<Pool>);
+pub struct Sender {
+    pool: Arc<Pool>,
+    /// Whether somebody took a connection and gave no answer, or none that ends.
+    silence: Arc<AtomicBool>,
+}
 
 impl Sender {
     /// A client with connections of its own.
     pub fn new() -> Sender {
-        Sender(Pool::default().into())
+        Sender { pool: Pool::default().into(), silence: Arc::default() }
+    }
+
+    /// Whether somebody was there and gave no answer, or none that ends.
+    pub fn met_silence(&self) -> bool {
+        self.silence.load(Ordering::Relaxed)
     }
 }
 
@@ -45,15 +58,22 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (pool, patience) = (self.sender.0.clone(), self.patience);
+        let (Sender { pool, silence }, patience) = (self.sender.clone(), self.patience);
         HttpConnectorFuture::new(async move {
-            let late = |_| ConnectorError::timeout("no answer".into());
-            tokio::time::timeout(patience, send(&pool, request)).await.map_err(late)?
+            let late = |_| {
+                silence.store(true, Ordering::Relaxed);
+                ConnectorError::timeout("no answer".into())
+            };
+            tokio::time::timeout(patience, send(&pool, &silence, request)).await.map_err(late)?
         })
     }
 }
 
-async fn send(pool: &Pool, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+async fn send(
+    pool: &Pool,
+    silence: &AtomicBool,
+    request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
     let user = |error: Box<dyn Error + Send + Sync>| ConnectorError::user(error);
     let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
     let is_tls = request.uri().scheme_str() == Some("https");
@@ -62,13 +82,21 @@ async fn send(pool: &Pool, request: HttpRequest) -> Result<HttpResponse, Connect
     let client = client.map_err(|error| user(error.to_string().into()))?;
     let request = request.map(|body| body.bytes().unwrap_or_default().to_vec());
     let request = reqwest::Request::try_from(request).map_err(|error| user(error.into()))?;
-    let failed = |error: reqwest::Error| match error.is_timeout() {
-        true => ConnectorError::timeout(error.into()),
-        false => ConnectorError::io(error.into()),
+    let failed = |error: reqwest::Error| {
+        silence.fetch_or(!error.is_connect(), Ordering::Relaxed);
+        match error.is_timeout() {
+            true => ConnectorError::timeout(error.into()),
+            false => ConnectorError::io(error.into()),
+        }
     };
     let response = client.execute(request).await.map_err(failed)?;
     let (parts, body) = http::Response::from(response).into_parts();
-    let body = body.collect().await.map_err(failed)?.to_bytes();
+    let body = Limited::new(body, LONGEST).collect().await;
+    let body = body.map_err(|error| {
+        silence.store(true, Ordering::Relaxed);
+        ConnectorError::io(error)
+    })?;
+    let body = body.to_bytes();
     let response = http::Response::from_parts(parts, SdkBody::from(body));
     HttpResponse::try_from(response).map_err(|error| user(error.into()))
 }

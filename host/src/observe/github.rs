@@ -26,7 +26,7 @@ fn markdown(outcome: &Outcome) -> String {
         text.push_str(&format!("| {} | {} | {size} |\n", object.source, verbatim(&object.key)));
     }
     let failures = outcome.failures();
-    let warnings = outcome.report().into_iter().flat_map(|report| &report.warnings);
+    let warnings = outcome.report.warnings.iter();
     let lines = failures
         .iter()
         .map(|(source, kind, why)| format!("- {source} {kind}: {}\n", verbatim(why)))

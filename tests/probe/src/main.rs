@@ -1,6 +1,6 @@
 //! Implements `f1:ingest/job` and does what `--user-agent` says instead: `read PATH`, `list PATH`,
 //! `get AUTHORITY`, `env`,
-//! `allocate MIB`, `spin`, `sleep`. What it got goes to stdout.
+//! `allocate MIB`, `hold headers`, `hold sleep`, `spin`, `sleep`. What it got goes to stdout.
 
 fn main() {}
 
@@ -23,6 +23,7 @@ mod door {
                 Some(("allocate", mib)) => {
                     println!("{}", vec![1u8; mib.parse::<usize>().unwrap_or(0) << 20].len())
                 }
+                Some(("hold", what)) => hold(what),
                 Some(("spin", _)) => loop {
                     std::hint::black_box(0);
                 },
@@ -30,6 +31,22 @@ mod door {
                 _ => println!("told nothing"),
             }
             Report { exit_code: 0, stored: vec![], unchanged: vec![], failed: vec![], warnings: vec![] }
+        }
+    }
+
+    /// Takes handles of the host until it gives no more.
+    fn hold(what: &str) {
+        loop {
+            match what {
+                "headers" => {
+                    let headers = wasip2::http::types::Fields::new();
+                    for number in 0..60 {
+                        headers.append(&format!("x-{number}"), &[b'x'; 2000]).expect("a header is small");
+                    }
+                    std::mem::forget(headers);
+                }
+                _ => std::mem::forget(wasip2::clocks::monotonic_clock::subscribe_duration(u64::MAX)),
+            }
         }
     }
 

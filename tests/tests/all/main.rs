@@ -24,5 +24,6 @@ mod s3_matrix;
 mod sandbox;
 mod schedules;
 mod servers;
+mod stopping;
 mod synthetic;
 mod telemetry;

@@ -1,6 +1,9 @@
 //! What the sandbox keeps from the component, and that each limit says its name.
 
-use f1_ingest_tests::binary::{Run, probe, run};
+use std::process::Stdio;
+use std::time::Duration;
+
+use f1_ingest_tests::binary::{Run, command, probe, run};
 use f1_ingest_tests::upstream::{Reply, Upstream};
 
 /// Runs the probe and tells it what to do.
@@ -46,6 +49,27 @@ fn too_much_memory_ends_the_run_and_says_so() {
     tell("allocate 400", &[], &[]).expect(1).says(&["256 MiB", "--max-memory"]);
     tell("allocate 400", &["--max-memory", "512MiB"], &[]).expect(0);
     tell("allocate 100", &["--max-memory", "64MiB"], &[]).expect(1).says(&["64 MiB", "--max-memory"]);
+}
+
+#[test]
+fn a_component_that_holds_handles_without_end_is_ended_before_they_fill_the_host() {
+    for told in ["hold headers", "hold sleep"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (component, store) = (probe().to_str().unwrap(), folder.path().to_str().unwrap());
+        let arguments = ["run", "--component", component, "--store", store, "--user-agent", told];
+        let mut run = command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let status = format!("/proc/{}/status", run.id());
+        let mut most = 0u64;
+        while run.try_wait().unwrap().is_none() {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+            let now = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            most = most.max(now.unwrap_or_default());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Run::from(run.wait_with_output().unwrap()).expect(1).says(&["stopped", "1000 handles"]);
+        assert!(most < 400 << 10, "{told}: {most} KiB");
+    }
 }
 
 #[test]
