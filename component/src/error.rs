@@ -154,10 +154,24 @@ impl std::error::Error for Error {
     }
 }
 
-/// Upstream texts can hold line breaks and control characters; a log line must not.
-fn one_line(text: &str) -> String {
-    text.split(|c: char| c.is_control() || c.is_whitespace())
+/// Texts of others can hold line breaks, control characters and marks that turn the direction of writing; a line of
+/// a log, report or page must not.
+pub fn one_line(text: &str) -> String {
+    let is_bidi = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.split(|c: char| c.is_control() || c.is_whitespace() || is_bidi(c))
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_others_is_one_line_without_controls() {
+        let text = "a\r\n::error x\u{1b}[31m\u{2028}b\u{2029}c\u{85}d\u{9b}e\u{7f}f\u{202e}g\u{2066}h\0";
+        assert_eq!(one_line(text), "a ::error x [31m b c d e f g h");
+        assert_eq!(Error::new(Kind::NotJson, text).message, one_line(text));
+    }
 }

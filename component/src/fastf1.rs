@@ -28,6 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::body::Sink;
 use crate::http::client::Client;
 use crate::http::transport::{Clock, Transport};
+use crate::http::url::Shown;
 use crate::jolpica::document_url;
 use crate::livetiming::Missing;
 use crate::session::{Session, SessionKind, SessionName};
@@ -286,7 +287,7 @@ async fn ergast<R: Transport + Clock>(
             }
             Ok(_) => Err(Error::new(
                 Kind::NotJson,
-                format!("{url} sent something that is not JSON; check the URL"),
+                format!("{} sent something that is not JSON; check the URL", Shown(&url)),
             )),
             Err(error) if error.is_refusal() && matches!(error.kind, Kind::NotFound | Kind::Unavailable) => {
                 warnings.push(error.message);

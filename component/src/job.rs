@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::document::Document;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 use crate::fastf1::{self, SessionData, Wanted};
 use crate::http::client::{self, Client};
 use crate::http::transport::{Clock, Transport};
@@ -159,8 +159,9 @@ impl<R: Transport + Clock> Run<'_, R> {
         }
         .await;
         for warning in lacks.take() {
-            self.client.log.warn(&format!("{source}: {warning}"));
-            report.warnings.push(format!("{source}: {warning}"));
+            let warning = one_line(&format!("{source}: {warning}"));
+            self.client.log.warn(&warning);
+            report.warnings.push(warning);
         }
         match kept? {
             Some(Kept::Stored(object)) => report.stored.push(self.stored(item, session, object)),

@@ -8,7 +8,7 @@ use crate::document::Document;
 use crate::error::{Error, Kind, Result};
 use crate::http::client::Client;
 use crate::http::transport::{Clock, Response, Transport};
-use crate::http::url::authority;
+use crate::http::url::{Shown, authority};
 use crate::session::{SessionId, SessionName};
 
 /// Fetches the results of a session.
@@ -28,7 +28,7 @@ pub async fn fetch_results<R: Transport + Clock>(
 pub async fn fetch<R: Transport + Clock>(client: &Client<R>, url: &Uri) -> Result<Document<'static>> {
     let response = client.get(url, None).await?;
     check(url, &response)?;
-    Ok(Document { metadata: vec![("source-url", url.to_string())], ..Document::whole(response.body) })
+    Ok(Document { metadata: vec![("source-url", Shown(url).to_string())], ..Document::whole(response.body) })
 }
 
 /// The document that has the results of a session, if the API has them.
@@ -48,7 +48,7 @@ pub fn results_url(api: &Uri, session: &SessionId) -> Result<Uri> {
     let SessionId { season, round, name } = session;
     let document = results_of(*name).ok_or_else(|| {
         let message = format!("Jolpica has no results of {}; it has R, Q and S", name.full());
-        Error::usage(message)
+        Error::new(Kind::NotFound, message)
     })?;
     document_url(api, &format!("{season}/{round}/{document}.json"))
 }
@@ -66,12 +66,15 @@ pub fn document_url(url: &Uri, document: &str) -> Result<Uri> {
         None => format!("{}://{}/ergast/f1", url.scheme_str().unwrap_or("https"), authority(url)),
     };
     let text = format!("{base}/{document}");
-    text.parse().map_err(|e| Error::usage(format!("{text} is not a URL: {e}; check --jolpica-url")))
+    text.parse().map_err(|e| {
+        Error::new(Kind::NotFound, format!("{document} makes no URL ({e}); check --jolpica-url"))
+    })
 }
 
 /// Refuses what is not an answer of the API, or one without rows: `total` is a number, as a text.
 /// <https://github.com/jolpica/jolpica-f1/blob/main/docs/README.md>
 fn check(url: &Uri, response: &Response) -> Result<()> {
+    let url = Shown(url);
     let got = response.header("content-type").unwrap_or("no content type");
     let not_ergast = |why: &str| {
         let message = format!("{url} sent something that is not Ergast JSON ({got}: {why}); check the URL");
@@ -87,13 +90,15 @@ fn check(url: &Uri, response: &Response) -> Result<()> {
     let mut json = Json::default();
     let answer = json.read_bytes(&response.body).and_then(|answer| answer.get("MRData"));
     let answer = answer.filter(|data| data.is_object()).ok_or_else(|| not_ergast("it has no MRData"))?;
-    match answer.get("total").and_then(Value::text) {
-        Some("0") => {
+    let total = answer.get("total").and_then(Value::text);
+    match total.and_then(|total| total.parse::<u64>().ok()) {
+        Some(0) => {
             let message =
                 format!("{url} has no rows yet; it is not published, or the season or round does not exist");
             Err(Error::new(Kind::NotPublished, message))
         }
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => Err(not_ergast("it does not say how many rows it has")),
     }
 }
 
@@ -130,7 +135,15 @@ mod tests {
     #[test]
     fn only_an_answer_with_rows_is_stored() {
         assert_eq!(kind(r#"{"MRData": {"total": "20", "RaceTable": {"Races": []}}}"#), None);
-        assert_eq!(kind(r#"{"MRData": {"RaceTable": {}}}"#), None);
+        assert_eq!(kind(r#"{"MRData": {"RaceTable": {}}}"#), Some(Kind::NotJson));
+        assert_eq!(kind(r#"{"MRData": {"error": "internal"}, "detail": "x"}"#), Some(Kind::NotJson));
+        for total in ["0", "20", "null", r#""many""#, r#""-1""#, r#""""#] {
+            assert_eq!(
+                kind(&format!(r#"{{"MRData": {{"total": {total}}}}}"#)),
+                Some(Kind::NotJson),
+                "{total}"
+            );
+        }
         assert_eq!(kind(r#"{"MRData": {"total": "0"}}"#), Some(Kind::NotPublished));
         assert_eq!(kind(r#"{"MRData": {"total": "20", "RaceTable"#), Some(Kind::Network));
         assert_eq!(kind("<!DOCTYPE html><html></html>"), Some(Kind::NotJson));

@@ -115,8 +115,8 @@ impl Livetiming {
         let mut why = None;
         for path in self.paths(client, session).await {
             let read = async |topic: &'static str, sink: &mut dyn Sink| {
-                let (path, mut feed) =
-                    (stream_path(&path, topic), FeedSink { sink, beginning: Beginning::default() });
+                let (beginning, ending) = Default::default();
+                let (path, mut feed) = (stream_path(&path, topic), FeedSink { sink, beginning, ending });
                 let read = self.ask(&path, async |url, token| client.read(url, token, &mut feed).await).await;
                 (topic, read.and_then(|_| feed.checked(&path)))
             };
@@ -215,11 +215,13 @@ impl Refused {
 struct FeedSink<'a> {
     sink: &'a mut dyn Sink,
     beginning: Beginning,
+    ending: Ending,
 }
 
 impl Sink for FeedSink<'_> {
     fn begin(&mut self) {
         self.beginning = Beginning::default();
+        self.ending = Ending::default();
         self.sink.begin();
     }
 
@@ -228,6 +230,11 @@ impl Sink for FeedSink<'_> {
         if !self.beginning.is_page() {
             self.sink.push(chunk);
         }
+        self.ending.push(chunk);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.ending.is_cut() && !self.beginning.is_page()
     }
 }
 
@@ -252,6 +259,26 @@ impl Beginning {
     /// A feed begins with a timestamp; what begins with `<` is some other host's page.
     pub fn is_page(&self) -> bool {
         self.0 == Some(b'<')
+    }
+}
+
+/// The last two bytes of a feed.
+#[derive(Default)]
+pub struct Ending([u8; 2]);
+
+impl Ending {
+    pub fn push(&mut self, chunk: &[u8]) {
+        let Ending([_, last]) = *self;
+        match *chunk {
+            [.., a, b] => self.0 = [a, b],
+            [b] => self.0 = [last, b],
+            [] => {}
+        }
+    }
+
+    /// Every line ends with CRLF, the last one too. Nothing at all is not cut.
+    pub fn is_cut(&self) -> bool {
+        ![*b"\r\n", [0, 0]].contains(&self.0)
     }
 }
 

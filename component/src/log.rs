@@ -5,6 +5,8 @@ use std::io::Write;
 use chrono::{SecondsFormat, Utc};
 use serde_json::json;
 
+use crate::error::one_line;
+
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -47,6 +49,7 @@ impl Log {
     }
 
     fn line(&self, level: &str, message: &str) {
+        let message = one_line(message);
         let time = chrono::DateTime::<Utc>::from(std::time::SystemTime::now())
             .to_rfc3339_opts(SecondsFormat::Millis, true);
         let line = match self.format {

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use crate::document::Document;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// How much of the file is in memory.
 const CHUNK: usize = 64 << 10;
@@ -34,7 +34,8 @@ pub fn read(path: &str) -> Result<Document<'_>> {
                 piece.truncate(read);
                 Some(Ok(piece))
             }
-            Err(e) => Some(Err(usage(&e))),
+            // By now something may have been sent.
+            Err(e) => Some(Err(Error::new(Kind::Unavailable, format!("--mock-file {path}: {e}")))),
         }
     });
     let sha256 = Some(hex::encode(hashed.sha256.finalize()));

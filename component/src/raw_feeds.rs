@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::client::Client;
 use crate::http::download::Download;
 use crate::http::transport::{Clock, Transport};
-use crate::livetiming::{Beginning, Livetiming, Refused, not_a_feed, stream_path};
+use crate::livetiming::{Beginning, Ending, Livetiming, Refused, not_a_feed, stream_path};
 use crate::session::Session;
 use entries::{Entries, quoted};
 
@@ -211,6 +211,7 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
             download,
             entries: Entries::default(),
             beginning: Beginning::default(),
+            ending: Ending::default(),
         });
         Ok(())
     }
@@ -232,17 +233,22 @@ struct OpenFeed<'a, R> {
     download: Download<'a, R>,
     entries: Entries,
     beginning: Beginning,
+    ending: Ending,
 }
 
 impl<R: Transport + Clock> OpenFeed<'_, R> {
     /// Writes the entries of the next chunk. False at the end.
     async fn read(&mut self, out: &mut Vec<u8>) -> Result<bool> {
         let Some(chunk) = self.download.next().await? else {
+            if let Some(error) = self.download.cut(self.ending.is_cut()) {
+                return Err(error);
+            }
             std::mem::take(&mut self.entries).finish(out);
             out.push(b']');
             return Ok(false);
         };
         self.beginning.push(&chunk);
+        self.ending.push(&chunk);
         if self.beginning.is_page() {
             return Err(not_a_feed(&self.path));
         }

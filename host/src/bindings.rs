@@ -1,6 +1,6 @@
 //! The component's export `f1:ingest/job`: its bindings, and its report in the job's own types.
 
-use f1_ingest_component::error::{Error, Kind};
+use f1_ingest_component::error::{Error, Kind, one_line};
 use f1_ingest_component::report::{self, Report};
 use f1_ingest_component::same_kind;
 use f1_ingest_component::session::{SessionId, SessionName};
@@ -21,7 +21,7 @@ pub fn report(typed: job::Report) -> (u8, Report) {
         stored: objects(typed.stored),
         unchanged: objects(typed.unchanged),
         failed: typed.failed.into_iter().map(failure).collect(),
-        warnings: typed.warnings,
+        warnings: typed.warnings.iter().map(|warning| one_line(warning)).collect(),
     };
     (typed.exit_code, report)
 }

@@ -10,12 +10,17 @@ use http::{Method, StatusCode, Uri};
 use crate::error::{Error, Kind, Result};
 use crate::http::failure::{Failed, network};
 use crate::http::transport::{Chunks, Response, SendError};
+use crate::http::url::Shown;
 
 /// Takes a document chunk by chunk.
 pub trait Sink {
     /// The document begins, for the first time or anew: what came before is void.
     fn begin(&mut self);
     fn push(&mut self, chunk: &[u8]);
+    /// Whether what came ends in the middle, as far as the sink can tell. Asked if nothing else tells.
+    fn is_cut(&self) -> bool {
+        false
+    }
 }
 
 impl Sink for Vec<u8> {
@@ -39,6 +44,7 @@ pub struct Incoming {
     /// The `ETag`, if it is a strong one: only that tells that a body is the same byte for byte.
     etag: Option<HeaderValue>,
     gzip: Option<MultiGzDecoder<Vec<u8>>>,
+    is_gzip: bool,
 }
 
 impl Incoming {
@@ -48,18 +54,30 @@ impl Incoming {
             "identity" | "" => None,
             "gzip" | "x-gzip" => Some(MultiGzDecoder::new(Vec::new())),
             other => {
-                let message = format!("{url}: the body is encoded as {other}, which was not asked for");
+                let message =
+                    format!("{}: the body is encoded as {other}, which was not asked for", Shown(&url));
                 return Err(Error::new(Kind::NotJson, message));
             }
         };
         let length = declared_length(&response);
         let etag = response.headers.get(ETAG).filter(|etag| etag.as_bytes().starts_with(b"\"")).cloned();
-        Ok(Incoming { url, chunks: response.body, received: 0, length, etag, gzip })
+        let is_gzip = gzip.is_some();
+        Ok(Incoming { is_gzip, url, chunks: response.body, received: 0, length, etag, gzip })
     }
 
     /// Bytes that have come, as sent: before they are decoded.
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Whether a body that was cut with its connection would be noticed: by its length, or its encoding.
+    pub fn has_known_end(&self) -> bool {
+        self.length.is_some() || self.is_gzip
+    }
+
+    /// It ends in the middle, and the connection with it.
+    pub fn cut(&self) -> Failed {
+        network(&self.url, "the response ends in the middle of a line")
     }
 
     /// What tells whether another response has the same bytes.

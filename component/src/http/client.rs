@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, Uri};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RANGE, USER_AGENT};
+use http::{Method, StatusCode, Uri};
 
 use crate::error::{Error, Kind, Result};
 use crate::http::body::{Incoming, Sink, drain, missing_bytes};
@@ -11,7 +11,7 @@ use crate::http::budget::{Budget, Turn};
 use crate::http::failure::{Failed, network, not_sent, refused, used_up};
 use crate::http::retry::{Again, LONGEST_WAIT, RETRIES, backoff};
 use crate::http::transport::{Chunks, Clock, Request, Response, Transport};
-use crate::http::url::authority;
+use crate::http::url::{Shown, authority};
 use crate::log::Log;
 
 const REDIRECTS: usize = 5;
@@ -78,6 +78,9 @@ impl<R: Transport + Clock> Client<R> {
             while let Some(chunk) = incoming.next().await? {
                 sink.push(&chunk);
             }
+            if !incoming.has_known_end() && sink.is_cut() {
+                return Err(incoming.cut());
+            }
             Ok(Response { status, headers, body: () })
         })
         .await
@@ -99,6 +102,9 @@ impl<R: Transport + Clock> Client<R> {
             self.introduce(&mut request);
             let sent = self.runtime.open(&request).await;
             let mut response = sent.map_err(|error| not_sent(&target, error))?;
+            if response.status == StatusCode::PARTIAL_CONTENT && !request.headers.contains_key(RANGE) {
+                return Err(network(&target, "sent a part of it (HTTP 206), which was not asked for"));
+            }
             if response.status.is_success() {
                 return Ok((target, response));
             }
@@ -107,12 +113,16 @@ impl<R: Transport + Clock> Client<R> {
                 None => return Err(refused(&response, &target, self.runtime.now())),
                 Some(next) if self.hosts.iter().any(|host| *host == authority(&next)) => target = next,
                 Some(next) => {
-                    let message = format!("{target} redirects to {next}, a host that this run may not reach");
+                    let message = format!(
+                        "{} redirects to {}, a host that this run may not reach",
+                        Shown(&target),
+                        Shown(&next)
+                    );
                     return Err(Error::new(Kind::Denied, message).into());
                 }
             }
         }
-        let message = format!("{url} redirects more than {REDIRECTS} times; check the URL");
+        let message = format!("{} redirects more than {REDIRECTS} times; check the URL", Shown(url));
         Err(Error::new(Kind::Unavailable, message).into())
     }
 
@@ -182,8 +192,9 @@ fn get_request(url: &Uri, bearer: Option<&str>) -> Result<Request<'static>> {
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     if let Some(token) = bearer {
-        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| Error::usage("the sign-in token has characters that no header can carry"))?;
+        let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+            Error::new(Kind::SignIn, "the sign-in token has characters that no header can carry")
+        })?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
@@ -195,7 +206,8 @@ fn redirect<B>(response: &Response<B>, from: &Uri) -> Result<Option<Uri>> {
     if !matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let refuse = |why: &str| Error::new(Kind::Denied, format!("{from} redirects {why}; check the URL"));
+    let refuse =
+        |why: &str| Error::new(Kind::Denied, format!("{} redirects {why}; check the URL", Shown(from)));
     let location = response.header("location").ok_or_else(|| refuse("to nowhere"))?;
     let absolute = match location.strip_prefix('/') {
         Some(rest) if rest.starts_with('/') => format!("{}:{location}", from.scheme_str().unwrap_or("https")),
@@ -204,7 +216,7 @@ fn redirect<B>(response: &Response<B>, from: &Uri) -> Result<Option<Uri>> {
     };
     let next: Uri = absolute.parse().map_err(|_| refuse("to something that is not a URL"))?;
     if next.scheme_str() != Some("https") {
-        return Err(refuse(&format!("to {next}, which is not https")));
+        return Err(refuse(&format!("to {}, which is not https", Shown(&next))));
     }
     Ok(Some(next))
 }

@@ -53,6 +53,11 @@ impl<'a, R: Transport + Clock> Download<'a, R> {
         }
     }
 
+    /// Why the document is not whole, if it ends in the middle (`is_cut`) and nothing else has told.
+    pub fn cut(&self, is_cut: bool) -> Option<Error> {
+        (is_cut && !self.incoming.has_known_end()).then(|| self.incoming.cut().error)
+    }
+
     /// Asks for the rest (RFC 9110, 13.1.5 and 14.2): of the same bytes, or there is none.
     async fn go_on(&mut self, error: Error) -> Result<()> {
         let from = self.incoming.received();

@@ -8,7 +8,7 @@ use http::{StatusCode, Uri};
 use crate::error::{Error, Kind};
 use crate::http::retry::{Again, retry_after};
 use crate::http::transport::{Response, STOPPED, SendError};
-use crate::http::url::authority;
+use crate::http::url::{Shown, authority};
 
 /// An attempt that failed, and what its failure says of the next one.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ impl From<Error> for Failed {
 
 /// A failure of the network; it may be gone the next time.
 pub fn network(url: &Uri, why: &str) -> Failed {
+    let url = Shown(url);
     let error = Error::new(Kind::Network, format!("{url}: {why}; check the network and the URL"));
     Failed { error, again: Again::Backoff }
 }
@@ -33,9 +34,11 @@ pub fn network(url: &Uri, why: &str) -> Failed {
 pub fn not_sent(url: &Uri, error: SendError) -> Failed {
     match error {
         SendError::Network(why) => network(url, &why),
-        SendError::Stopped => Error::new(Kind::Denied, format!("{url}: {STOPPED}; run it again")).into(),
+        SendError::Stopped => {
+            Error::new(Kind::Denied, format!("{}: {STOPPED}; run it again", Shown(url))).into()
+        }
         SendError::Denied => {
-            let host = authority(url);
+            let (host, url) = (authority(url), Shown(url));
             let message =
                 format!("{url}: the sandbox does not let the job reach {host}; --allow {host} would");
             Error::new(Kind::Denied, message).into()
@@ -72,14 +75,14 @@ fn refusal(status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
         _ => (Kind::Unavailable, "refuses the request; check the URL".into()),
     };
     let until = until.filter(|_| kind == Kind::RateLimited);
-    let status = status.as_u16();
+    let (status, url) = (status.as_u16(), Shown(url));
     Error::new(kind, format!("{url} {text} (HTTP {status})")).with_status(status).with_until(until)
 }
 
 /// The hour's requests to a host are used up by this run itself.
 pub fn used_up(url: &Uri, wait: Duration, now: DateTime<Utc>) -> Error {
     let until = unix_seconds_in(wait, now);
-    let host = authority(url);
+    let (host, url) = (authority(url), Shown(url));
     let message = format!("{url}: this run has used up the hour's requests to {host}; {}", when(until));
     Error::new(Kind::RateLimited, message).with_until(Some(until))
 }

@@ -10,7 +10,7 @@ use http::{Method, StatusCode, Uri};
 use super::bucket::Bucket;
 use super::credentials::{self, Expiring, Keys, NO_CREDENTIALS};
 use super::{refusal, sign};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::client::Client;
 use crate::http::failure::Failed;
 use crate::http::retry::Again;
@@ -43,7 +43,8 @@ impl<'a, R: Transport + Clock> S3Client<'a, R> {
     /// The URL of a key, or of the bucket itself with a query.
     pub fn url(&self, key: &str) -> Result<Uri> {
         let url = format!("{}/{key}", base(&self.bucket.url_in(&self.region())));
-        url.parse().map_err(|_| Error::usage(format!("{url} is not a URL")))
+        url.parse()
+            .map_err(|_| Error::new(Kind::StoreRefused, format!("{key} makes no URL; check --endpoint-url")))
     }
 
     /// Sends one request, signed; once more, to the bucket's own region, if the store sends us there.
@@ -132,7 +133,7 @@ impl<'a, R: Transport + Clock> S3Client<'a, R> {
             _ if self.bucket.unsigned => return Ok(None),
             Keys::Given(credentials) => return Ok(Some(credentials.clone())),
             Keys::Container(url, token) => (url, token),
-            Keys::Nowhere => return Err(Error::usage(NO_CREDENTIALS)),
+            Keys::Nowhere => return Err(Error::new(Kind::Credentials, NO_CREDENTIALS)),
         };
         let now = self.http.runtime.now().timestamp();
         let left = self.renewed.borrow().as_ref().map_or(0, |(_, expiry)| expiry - now);

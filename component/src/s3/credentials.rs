@@ -14,6 +14,7 @@ use http::{Method, StatusCode, Uri};
 use crate::error::{Error, Kind, Result};
 use crate::http::client::Client;
 use crate::http::transport::{Clock, Request, Transport};
+use crate::http::url::Shown;
 
 /// Where our host answers as a container's endpoint does: not on the network.
 pub const EMBEDDED: &str = "credentials.f1-ingest.internal";
@@ -97,9 +98,10 @@ impl Token {
             Token::Text(value) => Ok(value.clone()),
             Token::File(path) => {
                 let text = std::fs::read_to_string(path).map_err(|e| {
-                    Error::usage(format!("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE {path}: {e}"))
+                    let message = format!("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE {path}: {e}");
+                    Error::new(Kind::Credentials, message)
                 })?;
-                secret_value(&text)
+                secret_value(&text).map_err(|error| Error::new(Kind::Credentials, error.message))
             }
         }
     }
@@ -137,7 +139,8 @@ pub async fn ask<R: Transport + Clock>(
     let kind = if status >= 500 { Kind::Unavailable } else { Kind::Credentials };
     // No error holds keys; an answer with some of them may.
     let why = if status == 200 { "".into() } else { String::from_utf8_lossy(&response.body) };
-    Err(Error::new(kind, format!("{url} gave no credentials (HTTP {status}): {why}")).with_status(status))
+    Err(Error::new(kind, format!("{} gave no credentials (HTTP {status}): {why}", Shown(url)))
+        .with_status(status))
 }
 
 pub const NO_CREDENTIALS: &str = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or --dry-run to store nothing, \

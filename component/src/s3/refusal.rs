@@ -11,6 +11,7 @@ use crate::error::{Error, Kind};
 use crate::http::failure::Failed;
 use crate::http::retry::{Again, retry_after};
 use crate::http::transport::Response;
+use crate::http::url::Shown;
 
 const DAMAGED: &str = "the body was cut or damaged on its way: check the network";
 
@@ -80,8 +81,11 @@ pub fn failed(method: &Method, response: &Response, url: &Uri, asked: &str, now:
         None if status == 429 => (Kind::Unavailable, true, "the store asks for fewer requests"),
         None => (Kind::StoreRefused, false, "see the store's documentation of this error"),
     };
-    let mut message =
-        format!("{method} {url} was refused: {code} {}(HTTP {status}); {remedy}", sentence(&body.message));
+    let mut message = format!(
+        "{method} {} was refused: {code} {}(HTTP {status}); {remedy}",
+        Shown(url),
+        sentence(&body.message)
+    );
     let region = response.header("x-amz-bucket-region").unwrap_or(&body.region);
     if !region.is_empty() && region != asked {
         message.push_str(&format!("; the bucket's region is {region}, not {asked}"));

@@ -84,7 +84,7 @@ impl Backend {
             }
         };
         events.map_err(|error| {
-            let message = format!("{url}: {error}");
+            let message = format!("{}: {error}", url::Shown(&url));
             error.reworded(message)
         })
     }

@@ -13,6 +13,7 @@ use f1_ingest_component::error;
 use f1_ingest_component::http::body::Sink;
 use f1_ingest_component::http::client::Client;
 use f1_ingest_component::http::transport::Clock;
+use f1_ingest_component::http::url::Shown;
 use f1_ingest_component::job::Job;
 use f1_ingest_component::jolpica;
 use f1_ingest_component::livetiming::{FINISHED_SEASON, index};
@@ -113,13 +114,13 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
         && let Some(url) = reachable(findings, "jolpica", &job.upstreams.jolpica).await
     {
         let document = jolpica_document(client, job, session.as_ref()).await;
-        findings.verdict("jolpica", document.map(|_| format!("{url} answers")));
+        findings.verdict("jolpica", document.map(|_| format!("{} answers", Shown(url))));
     }
     if job.items.iter().any(|item| item.source.needs_session())
         && let Some(url) = reachable(findings, "livetiming", &job.upstreams.livetiming.official).await
     {
         let answer = livetiming(client, job, session.as_ref()).await;
-        findings.verdict("livetiming", answer.map(|what| format!("{url} or its mirror has {what}")));
+        findings.verdict("livetiming", answer.map(|what| format!("{} or its mirror has {what}", Shown(url))));
     }
 }
 
@@ -185,7 +186,7 @@ async fn reachable<'u>(findings: &mut Findings, what: &str, url: &'u Uri) -> Opt
     };
     findings.failed(
         what,
-        format!("{url}: its proxy {host}:{port} is down: {why}; correct HTTPS_PROXY or HTTP_PROXY, or name the host in NO_PROXY"),
+        format!("{}: its proxy {host}:{port} is down: {why}; correct HTTPS_PROXY or HTTP_PROXY, or name the host in NO_PROXY", Shown(url)),
     );
     None
 }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use f1_ingest_component::error::one_line;
 
 use crate::outcome::Outcome;
 
@@ -38,5 +39,5 @@ fn markdown(outcome: &Outcome) -> String {
 
 /// Somebody else's text, as code, so that nothing in it means anything to Markdown.
 fn verbatim(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'"))
+    format!("`{}`", one_line(text).replace('`', "'"))
 }

@@ -30,6 +30,7 @@ use crate::document::Warnings;
 use crate::error::{Error, Kind, Result};
 use crate::http::percent::encoded;
 use crate::http::transport::{Clock, Transport};
+use crate::http::url::Shown;
 use crate::s3::key::{Key, ROOT};
 use crate::s3::sign;
 use crate::s3::xml::elements;
@@ -128,7 +129,8 @@ impl<R: Transport + Clock> Store<'_, R> {
             _ => true,
         };
         if is_lost {
-            let message = format!("another run wrote {} while {url} was under way; try again", object.key);
+            let message =
+                format!("another run wrote {} while {} was under way; try again", object.key, Shown(&url));
             return Err(Error::new(Kind::Conflict, message).with_status(412));
         }
         Ok(outcome)
@@ -215,7 +217,7 @@ impl<R: Transport + Clock> Store<'_, R> {
 }
 
 fn unusable(url: &Uri, why: &str) -> Error {
-    Error::new(Kind::StoreRefused, format!("the answer to {url} {why}; is this an S3 store?"))
+    Error::new(Kind::StoreRefused, format!("the answer to {} {why}; is this an S3 store?", Shown(url)))
 }
 
 /// One answer to ListMultipartUploads.

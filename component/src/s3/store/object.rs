@@ -3,7 +3,7 @@
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::Object;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::s3::key::Key;
 use crate::s3::sign;
 
@@ -46,7 +46,8 @@ impl NewObject<'_> {
         }
         for (name, value) in always.iter().chain(&sha256).chain(self.metadata) {
             let header = sign::header(&format!("x-amz-meta-{name}"), value).map_err(|e| {
-                Error::usage(format!("the metadata {name} {value:?} fits into no header: {e}"))
+                let message = format!("the metadata {name} {value:?} fits into no header: {e}");
+                Error::new(Kind::StoreRefused, message)
             })?;
             headers.extend([header]);
         }
