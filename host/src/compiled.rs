@@ -1,35 +1,54 @@
 //! Compiled components, kept between runs: compiling takes longer than most runs.
 //!
 //! wasmtime has a cache of its own, but compresses what it keeps, and unpacking took half of a short run. These files
-//! are mapped into memory as they are.
+//! hold the code as it is, and a digest.
 
-use std::collections::hash_map::DefaultHasher;
+mod trust;
+
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow, bail};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
+
+use crate::files::folder_of;
 
 /// How many compiled components are kept: the newest ones.
 const KEPT: usize = 4;
 
+/// How many bytes of a digest follow the code.
+const DIGEST: usize = 32;
+
 /// Compiles `wasm`, or takes what an earlier run kept. If it cannot be kept, everything works, only more slowly. Fails
 /// if `wasm` is not a component.
 pub fn component(engine: &Engine, wasm: &[u8]) -> Result<Component> {
-    let file = folder().map(|folder| folder.join(name(engine, wasm)));
-    if let Some(component) = file.as_deref().and_then(|file| kept(engine, file)) {
-        return Ok(component);
+    let key = key(engine, wasm);
+    let file = folder().map(|folder| folder.join(format!("{}.cwasm", hex::encode(&key[..16]))));
+    match file.as_deref().map(|file| found(engine, file, &key)) {
+        Some(Ok(Some(component))) => return Ok(component),
+        Some(Err(error)) => tracing::warn!("compiling anew, which takes longer: {error:#}"),
+        _ => {}
     }
     let component = Component::from_binary(engine, wasm)?;
     if let Some(file) = file
-        && let Err(error) = keep(&component, &file)
+        && let Err(error) = keep(&component, &file, &key)
     {
         tracing::debug!("compiled code is not kept in {}: {error:#}", file.display());
     }
     Ok(component)
+}
+
+fn found(engine: &Engine, file: &Path, key: &[u8; 32]) -> anyhow::Result<Option<Component>> {
+    let folder = folder_of(file);
+    if folder.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    trust::folder(folder)?;
+    kept(engine, file, key).with_context(|| format!("{} is not taken", file.display()))
 }
 
 /// A folder of ours in `XDG_CACHE_HOME` or `~/.cache`.
@@ -39,28 +58,43 @@ fn folder() -> Option<PathBuf> {
     caches.filter(|caches| caches.is_absolute()).map(|caches| caches.join("f1-ingest"))
 }
 
-/// A name for the code that a component compiles to with this wasmtime, its settings and this processor.
-fn name(engine: &Engine, wasm: &[u8]) -> String {
-    let mut hash = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hash);
-    wasm.hash(&mut hash);
-    format!("{:016x}.cwasm", hash.finish())
+/// What a component is compiled to with this wasmtime, its settings and this processor has this digest's key: no other
+/// component's code, and no other wasmtime's, passes for it.
+fn key(engine: &Engine, wasm: &[u8]) -> [u8; 32] {
+    struct Into<'a>(&'a mut blake3::Hasher);
+    impl Hasher for Into<'_> {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut hasher = blake3::Hasher::new();
+    engine.precompile_compatibility_hash().hash(&mut Into(&mut hasher));
+    *hasher.update(wasm).finalize().as_bytes()
 }
 
+/// What was kept for `key`; none if there is nothing. Fails, and says why, if what is there cannot be trusted.
 #[allow(unsafe_code)]
-fn kept(engine: &Engine, file: &Path) -> Option<Component> {
-    if !file.exists() {
-        return None;
+fn kept(engine: &Engine, file: &Path, key: &[u8; 32]) -> anyhow::Result<Option<Component>> {
+    if file.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(None);
     }
-    // SAFETY: the code in the file is run as it is, so it has to be code that wasmtime compiled. `keep` puts nothing
-    // else there, and puts it there whole or not at all, in a folder that only this user can write to. wasmtime refuses
-    // a file of another version or with other settings.
-    let component = unsafe { Component::deserialize_file(engine, file) };
-    component
-        .inspect_err(|error| {
-            tracing::debug!("not taken from {}, but compiled again: {error:#}", file.display())
-        })
-        .ok()
+    let mut file = trust::open(file)?;
+    // Into memory of our own: a mapped file could change, or end, under our feet.
+    let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize);
+    file.read_to_end(&mut bytes)?;
+    let Some((compiled, digest)) = bytes.split_last_chunk::<DIGEST>() else { bail!("it is cut short") };
+    if blake3::keyed_hash(key, compiled) != blake3::Hash::from_bytes(*digest) {
+        bail!("it is damaged, or another component's");
+    }
+    // SAFETY: the code is run as it is, so it has to be code that wasmtime compiled. `keep` puts nothing else into such a
+    // file; `trust` has seen that nobody but this user can write to the file, to its folder, or put others in their
+    // place; the digest, that these bytes are what `keep` wrote, for this component, this wasmtime and its settings.
+    // Nobody else has these bytes.
+    let component = unsafe { Component::deserialize(engine, compiled) };
+    component.map(Some).map_err(plain)
 }
 
 /// wasmtime's error as one of anyhow's, which the rest of the host uses.
@@ -68,15 +102,17 @@ pub fn plain(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("{error:#}")
 }
 
-fn keep(component: &Component, file: &Path) -> anyhow::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
+fn keep(component: &Component, file: &Path, key: &[u8; 32]) -> anyhow::Result<()> {
+    let folder = folder_of(file);
     let mut make = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
     make.recursive(true).create(folder)?;
+    trust::folder(folder)?;
     let compiled = component.serialize().map_err(plain)?;
     let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut unfinished, &compiled)?;
+    unfinished.write_all(&compiled)?;
+    unfinished.write_all(blake3::keyed_hash(key, &compiled).as_bytes())?;
     unfinished.persist(file)?;
     let mut files: Vec<(SystemTime, PathBuf)> = fs::read_dir(folder)?
         .filter_map(|file| {

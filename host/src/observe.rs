@@ -21,7 +21,7 @@ use http_body_util::{BodyExt, Full};
 use percent_encoding::percent_decode_str;
 use wasmtime_wasi_http::RequestOptions;
 
-use crate::files::write_whole;
+use crate::files::{folder_of, write_whole};
 use crate::metrics::{Page, last_success};
 use crate::options::HostOptions;
 use crate::outcome::{Outcome, seconds};
@@ -49,7 +49,7 @@ impl Observers {
     /// missing or the monitor's URL is wrong.
     pub fn new(options: &HostOptions) -> Result<Observers> {
         for (option, file) in [("--summary", &options.summary), ("--metrics-file", &options.metrics_file)] {
-            if let Some(file) = file.as_deref().filter(|file| !folder(file).is_dir()) {
+            if let Some(file) = file.as_deref().filter(|file| !folder_of(file).is_dir()) {
                 let why = format!("{option} {}: the folder does not exist", file.display());
                 return Err(Error::usage(why).into());
             }
@@ -117,10 +117,6 @@ fn monitor_at(option: Option<String>) -> Result<Option<Uri>> {
         monitor::parse(&url).map_err(|why| Error::usage(format!("{name}: {why}")).into())
     };
     named.map(parsed).transpose()
-}
-
-fn folder(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn complain(log: &Log, who: &str, outcome: Result<()>) {

@@ -99,6 +99,23 @@ mod tests {
         assert_eq!(text(both.answer("https://a.example/y").unwrap()).await, "two");
     }
 
+    #[test]
+    fn recorders_at_once_keep_every_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                // A recorder of its own each, as in runs at once.
+                let recorder = Recorder::open(folder.path()).unwrap();
+                scope.spawn(move || {
+                    for entry in 0..10 {
+                        record(&recorder, &format!("https://a.example/{writer}/{entry}"), "body");
+                    }
+                });
+            }
+        });
+        assert_eq!(read_index(folder.path()).unwrap().len(), 80);
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_link_out_of_the_recording_is_not_followed() {

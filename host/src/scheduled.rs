@@ -37,14 +37,24 @@ impl LastRun {
         LastRun(file)
     }
 
-    /// Up to when the schedule was kept. A first start has missed nothing, nor has one without a file. Fails if the
-    /// file cannot be read or holds something else.
+    /// Up to when the schedule was kept. A first start has missed nothing, nor has one without a file, nor one whose
+    /// file a power cut damaged. Fails if the file cannot be read or holds something else.
     pub fn read(&self) -> Result<DateTime<Utc>> {
         let Some(file) = self.0.as_ref().filter(|file| file.exists()) else { return Ok(now()) };
         let usage = |why: String| Error::usage(format!("--state {}: {why}", file.display()));
-        let text = std::fs::read_to_string(file).map_err(|error| usage(error.to_string()))?;
-        let last = DateTime::parse_from_rfc3339(text.trim())
-            .map_err(|_| usage("does not hold the time of a last run; remove it to start afresh".into()))?;
+        let bytes = std::fs::read(file).map_err(|error| usage(error.to_string()))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let Ok(last) = DateTime::parse_from_rfc3339(text.trim()) else {
+            if !is_damaged(&text) {
+                let why = "does not hold the time of a last run; remove it to start afresh";
+                return Err(usage(why.into()).into());
+            }
+            let file = file.display();
+            tracing::warn!(
+                "--state {file}: damaged, so no last run is known; starting as for the first time"
+            );
+            return Ok(now());
+        };
         // A clock that was ahead must not hold the next run back.
         Ok(last.to_utc().min(now()))
     }
@@ -55,6 +65,14 @@ impl LastRun {
         write_whole(file, format!("{}\n", text(last)).as_bytes())
             .with_context(|| format!("--state: cannot write {}", file.display()))
     }
+}
+
+/// Whether a text can be what is left of a note: cut, empty or overwritten. Anything else is somebody's own file, which
+/// is not to be replaced.
+fn is_damaged(text: &str) -> bool {
+    let is_of_a_time = |c: char| c.is_ascii_digit() || "-T:.Z+".contains(c);
+    text.contains(|c: char| c.is_control() && !c.is_whitespace() || c == char::REPLACEMENT_CHARACTER)
+        || text.trim().chars().all(is_of_a_time)
 }
 
 /// Runs the job whenever it is due, until the service stops or the schedule ends. `last` is up to when the schedule
@@ -191,6 +209,13 @@ mod tests {
         assert_eq!(text(note.read().unwrap()), "2026-01-02T03:04:05Z");
         note.write(instant("2999-01-01T00:00:00Z")).unwrap();
         assert!(note.read().unwrap() <= now());
+        for damaged in ["", "\0\0\0\0\0\0\0\0", "2026-11-2", "2026-01-02T03:04:05Z\0\0", "\n"] {
+            std::fs::write(folder.path().join("last-run"), damaged).unwrap();
+            let before = now();
+            assert!(note.read().unwrap() >= before, "{damaged:?}");
+        }
+        std::fs::write(folder.path().join("last-run"), [0xff, 0x80, 0x12]).unwrap();
+        note.read().unwrap();
         std::fs::write(folder.path().join("last-run"), "yesterday").unwrap();
         assert!(note.read().unwrap_err().to_string().contains("last-run"));
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod completion;
+mod durable;
 mod folder;
 mod lock;
 mod names;
@@ -20,7 +21,7 @@ use percent_encoding::percent_decode_str;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use crate::files::is_inside;
+use crate::files::{is_inside, write_whole};
 use crate::pool::internal;
 use crate::random;
 use crate::variables::Variables;
@@ -97,41 +98,72 @@ impl EmbeddedS3 {
     /// `If-None-Match: *` holds between two of them. And a note names a new object until it is whole: a PUT or
     /// completion that failed or was killed half-way leaves no object.
     pub async fn answer(&self, request: Request<s3s::Body>) -> Result<Response<s3s::Body>> {
+        if !access::is_signed(&request) {
+            // It will be refused: whatever it says, and however slowly, it keeps nobody waiting.
+            self.clear_if_free();
+            return self.service.call(request).await.map_err(|error| anyhow!("{error:?}"));
+        }
         let _turn = self.turn.lock().await;
         let _lock = lock::taken(File::create(self.folder.join(LOCK))?).await?;
         self.clear_unfinished()?;
         let object = object(&request).map(|object| self.folder.join(object)).filter(|path| !path.exists());
         if let Some(object) = &object {
             let relative = object.strip_prefix(&self.folder)?;
-            fs::write(self.folder.join(UNFINISHED), relative.to_string_lossy().as_bytes())?;
+            write_whole(&self.folder.join(UNFINISHED), relative.to_string_lossy().as_bytes())?;
         }
         let response = self.service.call(request).await.map_err(|error| anyhow!("{error:?}"))?;
-        if object.is_some() {
+        if let Some(object) = object {
             match response.status().is_success() {
-                true => fs::remove_file(self.folder.join(UNFINISHED))?,
+                true => {
+                    let folder = self.folder.clone();
+                    tokio::task::spawn_blocking(move || durable::object(&folder, &object)).await??;
+                    fs::remove_file(self.folder.join(UNFINISHED))?;
+                }
                 false => self.clear_unfinished()?,
             }
         }
         Ok(response)
     }
 
-    /// Removes the object that a note says was not finished, and what is left of its parts.
+    /// Clears up unless somebody is at work in the folder. Whoever comes next with a right to be here hears of failures.
+    fn clear_if_free(&self) {
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        if let Ok(lock) = File::create(self.folder.join(LOCK))
+            && lock.try_lock().is_ok()
+            && let Err(error) = self.clear_unfinished()
+        {
+            tracing::debug!("{}: {error:#}", self.folder.display());
+        }
+    }
+
+    /// Removes the object that a note says was not finished, and what is left of its parts. A note that names nothing
+    /// which can be removed is set aside: a power cut, a full disk or an odd key may have left any bytes in it.
     fn clear_unfinished(&self) -> Result<()> {
         let note = self.folder.join(UNFINISHED);
-        let object = match fs::read_to_string(&note) {
-            Ok(object) => PathBuf::from(object),
+        match note.symlink_metadata() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        if is_inside(&object) {
-            match fs::remove_file(self.folder.join(object)) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
+            _ => {}
+        }
+        let object = fs::read(&note).ok().and_then(|bytes| String::from_utf8(bytes).ok()).map(PathBuf::from);
+        let object = object.filter(|object| is_inside(object) && object.components().count() > 1);
+        let object = object.filter(|object| !leads_out(&self.folder, object));
+        match object.map(|object| fs::remove_file(self.folder.join(object))) {
+            Some(Ok(())) => {}
+            Some(Err(error)) if error.kind() == ErrorKind::NotFound => {}
+            _ => tracing::warn!("{}: names no unfinished object; set aside", note.display()),
         }
         uploads::clear_torn(&self.folder)?;
+        if note.is_dir() {
+            return Ok(fs::rename(&note, self.folder.join(format!("{UNFINISHED}.{}", random::hex_of(4))))?);
+        }
         Ok(fs::remove_file(note)?)
     }
+}
+
+/// Whether a link on the way to an object leads out of the store's folder.
+fn leads_out(folder: &Path, object: &Path) -> bool {
+    let parent = folder.join(object).parent().and_then(|parent| parent.canonicalize().ok());
+    !matches!((parent, folder.canonicalize()), (Some(parent), Ok(folder)) if parent.starts_with(&folder))
 }
 
 const LOCK: &str = ".f1-ingest.lock";
@@ -182,5 +214,39 @@ mod tests {
         assert!(!folder.path().join(".upload_id-a.part-2").exists());
         assert!(folder.path().join("bucket/whole").exists());
         assert!(!folder.path().join(UNFINISHED).exists());
+    }
+
+    #[tokio::test]
+    async fn a_note_of_any_bytes_stops_nothing_and_removes_nothing_whole() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = top.path().join("store");
+        let store = EmbeddedS3::open(&folder, "key", "secret", "us-east-2").unwrap();
+        fs::create_dir_all(folder.join("bucket/sub")).unwrap();
+        fs::write(folder.join("bucket/whole"), "whole").unwrap();
+        fs::write(top.path().join("outside"), "outside").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(top.path(), folder.join("bucket/out")).unwrap();
+        let long = format!("bucket/{}", "x".repeat(300));
+        let notes: [&[u8]; 9] = [
+            b"",
+            b"\0\0\0",
+            &[0xff, 0xfe, 7],
+            long.as_bytes(),
+            b"bucket/whole/below",
+            b"bucket/a\0b",
+            b"bucket/sub",
+            b"../outside",
+            b"bucket/out/outside",
+        ];
+        for note in notes {
+            fs::write(folder.join(UNFINISHED), note).unwrap();
+            store.clear_unfinished().unwrap();
+            assert!(!folder.join(UNFINISHED).exists(), "{note:?}");
+        }
+        fs::create_dir(folder.join(UNFINISHED)).unwrap();
+        store.clear_unfinished().unwrap();
+        assert!(!folder.join(UNFINISHED).exists());
+        assert!(folder.join("bucket/whole").exists() && folder.join("bucket/sub").exists());
+        assert!(top.path().join("outside").exists());
     }
 }

@@ -23,8 +23,10 @@ const RECORDING: &[(&str, &str)] = &[
         include_str!("../../demo/api.jolpi.ca/ergast/f1/current/last/results.json"),
     ),
 ];
-/// The store's folder.
-const FOLDER: &str = "f1-data";
+/// The folder of the demo's own store: an invented race is not to lie among real ones.
+const FOLDER: &str = "f1-demo";
+/// The folder that is proposed for real ones.
+const REAL: &str = "f1-data";
 
 /// Runs the job against the recording and an embedded store, shows what it stored, and gives its exit code. Fails if
 /// the working directory cannot be written to.
@@ -71,11 +73,11 @@ fn next() -> String {
         "
 Next:
 
-  # the real API, stored in this folder
-  {command} run --store {FOLDER}
+  # the real API, stored in a folder
+  {command} run --store {REAL}
 
-  # this folder for any S3 client
-  {command} store {FOLDER}
+  # that folder for any S3 client
+  {command} store {REAL}
 
   # the real API, your bucket at AWS (or elsewhere: --endpoint-url URL)
   export AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use f1_ingest_component::error::Error;
 
 use crate::listen::{self, Callers};
 use crate::stdio::announce;
@@ -16,8 +17,20 @@ const REGION: &str = "us-east-2";
 /// Serves `folder` at `address` (`host:port`) until it is told to stop. Keys and region are those of the environment, if
 /// it has them. Fails if the folder or the address cannot be used.
 pub fn serve(folder: &Path, address: &str) -> Result<u8> {
+    if !folder.is_dir() {
+        let why = "there is no such folder; `run --store` makes one";
+        return Err(Error::usage(format!("{}: {why}", folder.display())).into());
+    }
     let key = variable("AWS_ACCESS_KEY_ID").unwrap_or_else(random_key);
-    let secret = variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(random_key);
+    let (secret, shown) = match variable("AWS_SECRET_ACCESS_KEY") {
+        // Whoever set it knows it; it is not for everybody who sees this output.
+        Some(secret) => (secret, "# AWS_SECRET_ACCESS_KEY: as in this program's environment".to_owned()),
+        None => {
+            let secret = random_key();
+            let shown = format!("export AWS_SECRET_ACCESS_KEY={secret}");
+            (secret, shown)
+        }
+    };
     let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
     let region = region.unwrap_or_else(|| REGION.to_owned());
     let store = Arc::new(EmbeddedS3::open(folder, &key, &secret, &region)?);
@@ -29,7 +42,7 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
              export AWS_ENDPOINT_URL_S3=http://{endpoint}\n\
              export AWS_REGION={region}\n\
              export AWS_ACCESS_KEY_ID={key}\n\
-             export AWS_SECRET_ACCESS_KEY={secret}\n",
+             {shown}\n",
             folder.display()
         ));
         listen::serve(

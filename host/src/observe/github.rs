@@ -13,7 +13,12 @@ use crate::outcome::Outcome;
 /// Appends what became of a run to the page's file. Fails if that cannot be written.
 pub fn append(file: &Path, outcome: &Outcome) -> Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
-    Ok(file.write_all(markdown(outcome).as_bytes())?)
+    file.write_all(markdown(outcome).as_bytes())?;
+    // What is no plain file cannot be synced.
+    if file.metadata()?.is_file() {
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 fn markdown(outcome: &Outcome) -> String {

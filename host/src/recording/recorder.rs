@@ -1,6 +1,6 @@
 //! Writes responses into a recording while they pass.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -30,10 +30,13 @@ const HEADERS_THAT_MATTER: &[&str] = &[
     "retry-after",
 ];
 
+/// The lock file of a recording's folder.
+const LOCK: &str = ".f1-ingest.lock";
+
 /// Writes responses into a folder.
 pub struct Recorder {
     folder: PathBuf,
-    /// Held while the index is read and written.
+    /// Held while the index is read and written; the lock file does the same between processes.
     index: Mutex<()>,
 }
 
@@ -82,6 +85,8 @@ impl Take {
     pub fn finish(mut self) -> Result<()> {
         let folder = &self.recorder.folder;
         let _one_at_a_time = self.recorder.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = File::create(folder.join(LOCK)).context("cannot lock the recording")?;
+        lock.lock().context("cannot lock the recording")?;
         // `a` may be a body and `a/b` another one: the second gets a name of its own.
         while folder.join(&self.entry.file).is_dir()
             || fs::create_dir_all(folder.join(&self.entry.file).parent().unwrap_or(folder)).is_err()

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use http::Request;
+use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -83,6 +85,12 @@ impl S3Access for AsAws {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a request says that it is signed. One that does not can only be refused.
+pub fn is_signed(request: &Request<s3s::Body>) -> bool {
+    let query = request.uri().query().unwrap_or_default().to_ascii_lowercase();
+    request.headers().contains_key(AUTHORIZATION) || query.contains("signature=")
 }
 
 /// What a version 4 signature says about itself.

@@ -76,6 +76,8 @@ impl Completion {
         }
         fs::write(&self.internal, serde_json::json!({ "e_tag": self.e_tag }).to_string())?;
         fs::create_dir_all(self.object.parent().unwrap_or(&self.object))?;
+        // Data before the name that makes them an object; the rest is synced with its folders.
+        whole.sync_all()?;
         fs::rename(first, &self.object)
     }
 }
