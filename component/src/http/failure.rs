@@ -33,6 +33,7 @@ pub fn network(url: &Uri, why: &str) -> Failed {
 pub fn not_sent(url: &Uri, error: SendError) -> Failed {
     match error {
         SendError::Network(why) => network(url, &why),
+        SendError::Lasting(why) => Error::new(Kind::Network, format!("{url}: {why}")).lasting().into(),
         SendError::Denied => {
             let host = authority(url);
             let message =
