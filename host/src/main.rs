@@ -6,7 +6,7 @@
 //! 2. `scheduled`, `service`, `runner`, `observe`: many runs, one run, and who hears of it.
 //! 3. `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
 //! 4. `store`, `credentials`, `recording`, `progress`, `pool`: what answers, sends or watches a request.
-//! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
+//! 5. `proxies`, `trust`: how the outside is reached. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
 
 mod bindings;
 mod command_line;
@@ -18,6 +18,7 @@ mod files;
 mod listen;
 mod metrics;
 mod native;
+mod no_proxy;
 mod observe;
 mod options;
 mod outbound;
@@ -25,6 +26,7 @@ mod outcome;
 mod pool;
 mod prepare;
 mod progress;
+mod proxies;
 mod random;
 mod recording;
 mod runner;
@@ -33,6 +35,7 @@ mod scheduled;
 mod service;
 mod stdio;
 mod store;
+mod trust;
 mod variables;
 
 use std::path::PathBuf;

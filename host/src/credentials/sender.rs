@@ -14,6 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
 use crate::pool::Pool;
+use crate::trust::Peer;
 
 /// How long a phase of a request may take if the SDK does not say.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ pub struct Sender(Arc<Pool>);
 impl Sender {
     /// A client with connections of its own.
     pub fn new() -> Sender {
-        Sender(Pool::default().into())
+        Sender(Pool::to(Peer::Aws).into())
     }
 }
 
@@ -58,7 +59,7 @@ async fn send(pool: &Pool, request: HttpRequest) -> Result<HttpResponse, Connect
     let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
     let is_tls = request.uri().scheme_str() == Some("https");
     // Metadata services are on the machine itself or next to it, where no proxy can reach them.
-    let client = if is_tls { pool.client(true) } else { pool.direct() };
+    let client = if is_tls { pool.client(request.uri()) } else { pool.direct() };
     let client = client.map_err(|error| user(error.to_string().into()))?;
     let request = request.map(|body| body.bytes().unwrap_or_default().to_vec());
     let request = reqwest::Request::try_from(request).map_err(|error| user(error.into()))?;
