@@ -92,12 +92,21 @@ pub struct Error {
     pub status: Option<u16>,
     /// The unix second from which on the host answers again, if it said so.
     pub until: Option<u64>,
+    /// Whether it stays so, though its kind may pass.
+    lasts: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { kind, message: one_line(&message.into()), status: None, until: None, source: None }
+        Error {
+            kind,
+            message: one_line(&message.into()),
+            status: None,
+            until: None,
+            lasts: false,
+            source: None,
+        }
     }
 
     pub fn usage(message: impl Into<String>) -> Self {
@@ -112,6 +121,16 @@ impl Error {
     /// The same failure, over at this unix second.
     pub fn with_until(self, until: Option<u64>) -> Self {
         Error { until, ..self }
+    }
+
+    /// The same failure, which no second attempt can change.
+    pub fn lasting(self) -> Self {
+        Error { lasts: true, ..self }
+    }
+
+    /// Whether the same operation may succeed a few seconds later.
+    pub fn is_transient(&self) -> bool {
+        self.kind.is_transient() && !self.lasts
     }
 
     /// The same failure, because of another one.

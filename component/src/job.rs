@@ -93,7 +93,7 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     let mut pending: Vec<(&Item, Option<Error>)> = job.items.iter().map(|item| (item, None)).collect();
     for attempt in 1..=job.attempts {
         for (item, failure) in &mut pending {
-            if failure.as_ref().is_none_or(|error: &Error| error.kind.is_transient()) {
+            if failure.as_ref().is_none_or(|error: &Error| error.is_transient()) {
                 client.work_at(item.source.name());
                 *failure = run.fetch_and_store(item, &mut report).await.err();
                 if let Some(error) = &failure {
@@ -102,7 +102,7 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
             }
         }
         pending.retain(|(_, failure)| failure.is_some());
-        let may_help = pending.iter().flat_map(|(_, failure)| failure).any(|error| error.kind.is_transient());
+        let may_help = pending.iter().flat_map(|(_, failure)| failure).any(|error| error.is_transient());
         if !may_help || attempt == job.attempts {
             break;
         }

@@ -209,11 +209,13 @@ fn explained(code: ErrorCode) -> SendError {
         | ErrorCode::ConnectionWriteTimeout => "the connection timed out",
         ErrorCode::HttpResponseTimeout => "no answer in time",
         ErrorCode::HttpResponseIncomplete => "the response was cut short",
-        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
-            "TLS failed: the certificate or protocol is not accepted"
+        ErrorCode::TlsCertificateError => {
+            let why = "the certificate is not accepted; check the URL's host, the clock, and the certificates that the runtime trusts";
+            return SendError::Lasting(why.to_owned());
         }
         ErrorCode::InternalError(Some(why)) if why == STOPPED => return SendError::Stopped,
-        ErrorCode::InternalError(Some(why)) => return broken(&why),
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => "TLS failed",
+        ErrorCode::InternalError(Some(why)) => return SendError::internal(&why),
         other => return broken(&format!("{other:?}")),
     };
     broken(why)

@@ -5,8 +5,8 @@
 //! 1. `commands`: a module for each command; no command knows another.
 //! 2. `scheduled`, `service`, `runner`, `observe`: many runs, one run, and who hears of it.
 //! 3. `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
-//! 4. `store`, `credentials`, `recording`, `progress`, `witness`, `signals`, `stop`, `pool`: what answers, sends,
-//!    watches or ends a request.
+//! 4. `store`, `credentials`, `recording`, `progress`, `witness`, `signals`, `stop`, `pool`, `proxies`,
+//!    `trust`: what answers, sends, watches or ends a request.
 //! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
 
 mod bindings;
@@ -19,6 +19,7 @@ mod files;
 mod listen;
 mod metrics;
 mod native;
+mod no_proxy;
 mod observe;
 mod options;
 mod outbound;
@@ -27,6 +28,7 @@ mod pool;
 mod prepare;
 mod profiles;
 mod progress;
+mod proxies;
 mod random;
 mod recording;
 mod runner;
@@ -37,6 +39,7 @@ mod signals;
 mod stdio;
 mod stop;
 mod store;
+mod trust;
 mod variables;
 mod witness;
 

@@ -54,6 +54,7 @@ impl Transport for Native {
 fn explained(error: Error) -> SendError {
     match error {
         Error::HttpRequestDenied => SendError::Denied,
+        Error::InternalError(Some(why)) => SendError::internal(&why),
         error => SendError::Network(error.to_string()),
     }
 }

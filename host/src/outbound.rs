@@ -25,6 +25,7 @@ use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings};
 use crate::stop::{Stage, Stop, stopped};
 use crate::store::EmbeddedS3;
+use crate::trust::Peer;
 use crate::variables::Variables;
 use crate::witness::Witness;
 
@@ -48,7 +49,9 @@ pub struct Outbound {
     credentials: Option<Endpoint>,
     replay: Option<Recordings>,
     record: Option<Arc<Recorder>>,
+    /// For upstreams, and for the store.
     pool: Pool,
+    s3_pool: Pool,
     pub progress: Progress,
     pub watch: Watch,
     log: Log,
@@ -79,7 +82,8 @@ impl Outbound {
             credentials,
             replay: replay.transpose()?,
             record: host.record.as_deref().map(Recorder::open).transpose()?,
-            pool: Pool::default(),
+            pool: Pool::to(Peer::Upstream),
+            s3_pool: Pool::to(Peer::Aws),
             progress: Progress::new(host.progress),
             watch,
             log,
@@ -163,7 +167,8 @@ impl Outbound {
             return Ok(answer.map(|body| body.map_err(internal).boxed_unsync()));
         }
         let is_document = request.method() == Method::GET && !request.headers().contains_key("range");
-        let response = self.pool.send(request, options).await?;
+        let pool = if is_upstream { &self.pool } else { &self.s3_pool };
+        let response = pool.send(request, options).await?;
         let recorder = self.record.as_ref().filter(|_| is_upstream && is_document);
         let Some(recorder) = recorder else { return Ok(response.map(BodyExt::boxed_unsync)) };
         let take = recorder

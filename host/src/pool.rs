@@ -1,19 +1,24 @@
-//! Connections to the outside: pooled, through the proxies that the environment names, trusting what the platform
-//! trusts.
+//! Connections to the outside: pooled, through the proxies that the environment names, trusting the certificates that
+//! it names or that the platform trusts.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use f1_ingest_component::error;
+use f1_ingest_component::http::transport::LASTING;
+use http::{Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
-use reqwest::{Client, ClientBuilder};
-use rustls::ClientConfig;
+use reqwest::Client;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+use crate::proxies::{Proxies, Proxy};
+use crate::trust::{self, Peer};
 
 /// How long a connection may take to come about if the job does not say; a blackholed address would otherwise hold
 /// it for minutes.
@@ -23,31 +28,59 @@ const NEXT_DOOR: Duration = Duration::from_secs(1);
 /// How long to wait for a response, and then for each piece of it, if the job does not say. WASI's own default.
 const SILENCE: Duration = Duration::from_secs(600);
 
-/// HTTP clients, each made when it is first asked for: reading the platform's trust store takes longer than the whole
-/// job does without it.
-#[derive(Default, Debug)]
+/// HTTP clients, each made when it is first asked for.
+#[derive(Debug)]
 pub struct Pool {
-    https: OnceLock<Client>,
-    http: OnceLock<Client>,
-    direct: OnceLock<Client>,
+    peer: Peer,
+    proxies: Proxies,
+    /// By the proxy's URL, and by whether they speak TLS.
+    clients: Mutex<HashMap<(Option<String>, bool, Duration), Client>>,
+}
+
+impl Default for Pool {
+    fn default() -> Pool {
+        Pool::to(Peer::default())
+    }
 }
 
 impl Pool {
+    /// For requests to these peers.
+    pub fn to(peer: Peer) -> Pool {
+        Pool { peer, proxies: Proxies::of_environment(), clients: Mutex::default() }
+    }
+
+    /// Fails, as wrong usage, if what the environment says of proxies and certificates keeps `url` from being reached.
+    pub fn check(&self, url: &Uri) -> error::Result<()> {
+        let proxy = self.proxies.of_url(url);
+        proxy.map_or(Ok(()), Proxy::check)?;
+        if is_tls(url, proxy) {
+            self.peer.named()?;
+        }
+        Ok(())
+    }
+
     /// Sends a request and waits for the head of its response. The errors are those that WASI has for a guest.
     pub async fn send(
         &self,
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Response<ResponseBody>, Error> {
-        let client = self.client(request.uri().scheme_str() == Some("https"))?;
+        let url = request.uri().clone();
+        let (client, proxy) = (self.client(&url)?, self.proxies.of_url(&url));
         // s3s's body serves to make a body `Sync`; it keeps the length.
         let request = request.map(|body| reqwest::Body::wrap(s3s::Body::http_body_unsync(body)));
         let request = reqwest::Request::try_from(request).map_err(|_| Error::HttpRequestUriInvalid)?;
         let patience = options.first_byte_timeout.unwrap_or(SILENCE);
-        let response = timeout(patience, client.execute(request))
-            .await
-            .map_err(|_| Error::ConnectionReadTimeout)?
-            .map_err(|error| cause(&error, Error::ConnectionTerminated))?;
+        let response = match timeout(patience, client.execute(request)).await {
+            Err(_) => return Err(Error::ConnectionReadTimeout),
+            Ok(Err(error)) => return Err(self.failure(&error, &url, proxy).await),
+            Ok(Ok(response)) => response,
+        };
+        if let Some(proxy) = proxy
+            && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        {
+            return Err(lasting(proxy.refused(response.status().as_u16(), &url)));
+        }
         let silence = options.between_bytes_timeout.unwrap_or(SILENCE);
         Ok(Response::from(response).map(|body| ResponseBody {
             body,
@@ -56,42 +89,80 @@ impl Pool {
         }))
     }
 
-    /// The client for URLs with (`tls`) or without TLS.
-    pub fn client(&self, tls: bool) -> Result<&Client, Error> {
-        match tls || has_proxy() {
-            true => made(&self.https, || Ok(builder(platform_trust().map_err(no_roots)?))),
-            false => made(&self.http, || Ok(builder(no_trust()?))),
-        }
+    /// The client for a URL.
+    pub fn client(&self, url: &Uri) -> Result<Client, Error> {
+        let proxy = self.proxies.of_url(url);
+        self.made(proxy, is_tls(url, proxy), CONNECT)
     }
 
     /// A client without TLS and proxy, for what is on this machine or next to it: it accepts a connection at once, or is
     /// not there.
-    pub fn direct(&self) -> Result<&Client, Error> {
-        made(&self.direct, || Ok(builder(no_trust()?).no_proxy().connect_timeout(NEXT_DOOR)))
+    pub fn direct(&self) -> Result<Client, Error> {
+        self.made(None, false, NEXT_DOOR)
+    }
+
+    fn made(&self, proxy: Option<&Proxy>, is_tls: bool, connect: Duration) -> Result<Client, Error> {
+        let key = (proxy.map(|proxy| proxy.url.clone()), is_tls, connect);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        // Without TLS there is no need to read certificates, which takes long.
+        let trust = if is_tls { self.peer.config() } else { trust::none() };
+        let builder = Client::builder()
+            .tls_backend_preconfigured(trust.map_err(lasting)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(connect)
+            .no_proxy();
+        let builder = match proxy {
+            None => builder,
+            Some(proxy) => {
+                proxy.check().map_err(lasting)?;
+                builder.proxy(reqwest::Proxy::all(proxy.url.as_str()).map_err(internal)?)
+            }
+        };
+        let client = builder.build().map_err(internal)?;
+        Ok(clients.entry(key).or_insert(client).clone())
+    }
+
+    /// Why no response came, in WASI's words, or in ours if the proxy or the certificate is at fault.
+    async fn failure(&self, error: &reqwest::Error, url: &Uri, proxy: Option<&Proxy>) -> Error {
+        if let Some(tls) = caused_by::<rustls::Error>(error) {
+            let (why, lasts) = self.peer.explained(tls, url.host().unwrap_or_default());
+            return if lasts { lasting(why) } else { internal(why) };
+        }
+        if let Some(error) = caused_by::<hyper::Error>(error).filter(|error| error.is_parse()) {
+            let host = url.host().unwrap_or_default();
+            return internal(format!(
+                "{host} does not speak HTTP at this port ({error}); if it speaks TLS, the URL begins with https://"
+            ));
+        }
+        let Some(proxy) = proxy.filter(|_| error.is_connect()) else {
+            return cause(error, Error::ConnectionTerminated);
+        };
+        let last = causes(error).last().map(ToString::to_string).unwrap_or_default();
+        let tunnel = causes(error).map(ToString::to_string).find(|text| text.starts_with(TUNNEL));
+        let refusal = match tunnel {
+            Some(text) if text.ends_with("authorization required") => Some(407),
+            Some(text) if text.ends_with("unsuccessful") => proxy.refusal(url).await,
+            _ => None,
+        };
+        match refusal {
+            Some(status @ 400..500) => lasting(proxy.refused(status, url)),
+            Some(status @ 500..) => {
+                internal(proxy.failed(&format!("it cannot reach the host (HTTP {status})")))
+            }
+            _ => internal(proxy.failed(&last)),
+        }
     }
 }
 
-fn made(
-    slot: &OnceLock<Client>,
-    builder: impl FnOnce() -> Result<ClientBuilder, Error>,
-) -> Result<&Client, Error> {
-    if let Some(client) = slot.get() {
-        return Ok(client);
-    }
-    let client = builder()?.build().map_err(internal)?;
-    Ok(slot.get_or_init(|| client))
-}
+/// How hyper-util's errors of a proxy's tunnel begin; their type is not public.
+const TUNNEL: &str = "tunnel error: ";
 
-fn builder(trust: ClientConfig) -> ClientBuilder {
-    Client::builder()
-        .tls_backend_preconfigured(trust)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT)
-}
-
-/// Whether plain HTTP goes through a proxy, which may itself speak TLS.
-fn has_proxy() -> bool {
-    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| std::env::var_os(name).is_some())
+/// Whether TLS is spoken to a URL's host, or to the proxy in front of it.
+fn is_tls(url: &Uri, proxy: Option<&Proxy>) -> bool {
+    url.scheme_str() == Some("https") || proxy.is_some_and(Proxy::is_tls)
 }
 
 /// An error that WASI has no word for.
@@ -99,24 +170,24 @@ pub fn internal(error: impl std::fmt::Display) -> Error {
     Error::InternalError(Some(error.to_string()))
 }
 
-/// A container may come without certificates.
-fn no_roots(error: rustls::Error) -> Error {
-    internal(format!("{error}; install ca-certificates, or name a file of them in SSL_CERT_FILE"))
+/// An error that a second attempt will meet again.
+fn lasting(why: impl std::fmt::Display) -> Error {
+    internal(format!("{LASTING}{why}"))
 }
 
-fn tls() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions()
+/// An error and its causes, the one behind the other.
+fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'e (dyn StdError + 'static) = *error;
+        match error.downcast_ref::<std::io::Error>() {
+            Some(error) => error.get_ref().map(|error| error as &(dyn StdError + 'static)),
+            None => error.source(),
+        }
+    })
 }
 
-fn platform_trust() -> Result<ClientConfig, rustls::Error> {
-    use rustls_platform_verifier::BuilderVerifierExt;
-    Ok(tls()?.with_platform_verifier()?.with_no_client_auth())
-}
-
-fn no_trust() -> Result<ClientConfig, Error> {
-    let none = rustls::RootCertStore::empty();
-    Ok(tls().map_err(internal)?.with_root_certificates(none).with_no_client_auth())
+fn caused_by<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
+    causes(error).find_map(|error| error.downcast_ref::<E>())
 }
 
 /// The body of a response; fails if nothing comes for too long.
@@ -159,16 +230,7 @@ fn cause(error: &reqwest::Error, cut: Error) -> Error {
     if error.is_timeout() {
         return Error::ConnectionTimeout;
     }
-    let mut text = error.to_string();
-    let mut source: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<rustls::Error>() {
-            tracing::warn!("TLS: {error}");
-            return match error {
-                rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
-                _ => Error::TlsProtocolError,
-            };
-        }
+    for error in causes(error) {
         if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
             return cut;
         }
@@ -178,14 +240,10 @@ fn cause(error: &reqwest::Error, cut: Error) -> Error {
             Some(HostUnreachable | NetworkUnreachable) => return Error::DestinationIpUnroutable,
             _ => {}
         }
-        text = error.to_string();
-        source = match error.downcast_ref::<std::io::Error>() {
-            Some(error) => error.get_ref().map(|error| error as &(dyn StdError + 'static)),
-            None => error.source(),
-        };
     }
+    let text = causes(error).last().map(ToString::to_string);
     if error.is_dns() {
-        return Error::DnsError { rcode: Some(text), info_code: None };
+        return Error::DnsError { rcode: text, info_code: None };
     }
-    Error::InternalError(Some(text))
+    Error::InternalError(text)
 }

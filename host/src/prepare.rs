@@ -2,13 +2,17 @@
 
 use anyhow::Result;
 use f1_ingest_component::error::Error;
+use f1_ingest_component::job::Job;
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{Command, read};
+use f1_ingest_component::source::Item;
 
 use crate::credentials;
 use crate::options::HostOptions;
+use crate::pool::Pool;
 use crate::profiles::{Profiles, is_true};
 use crate::store;
+use crate::trust::Peer;
 use crate::variables::{Variables, variable};
 
 /// The variables that name another store, the first that is set.
@@ -53,6 +57,9 @@ pub fn prepare(
         variables.entry("F1_REQUESTS_PER_SECOND".to_owned()).or_insert_with(|| "0".to_owned());
     }
     let command = read(arguments, |name| variables.get(name).cloned())?;
+    if let Command::Ingest(job) = &command {
+        reachable(host, job)?;
+    }
     if let (Command::Ingest(job), Some(region)) = (&command, region)
         && job.bucket.region == region
     {
@@ -60,4 +67,19 @@ pub fn prepare(
         log.info(&format!("the region is {region}, as the profile says"));
     }
     Ok((variables, command))
+}
+
+/// Fails, as wrong usage, if what the environment says of proxies and certificates keeps `job` from reaching what it
+/// needs.
+fn reachable(host: &HostOptions, job: &Job) -> Result<()> {
+    let (upstreams, store) = (Pool::to(Peer::Upstream), Pool::to(Peer::Aws));
+    if host.replay.is_empty() {
+        for upstream in job.items.iter().flat_map(Item::upstreams) {
+            upstreams.check(job.upstreams.url(*upstream))?;
+        }
+    }
+    if host.store.is_none() && !job.dry_run {
+        store.check(&job.bucket.url())?;
+    }
+    Ok(())
 }

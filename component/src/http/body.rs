@@ -1,15 +1,15 @@
 //! The body of a response, in chunks: decoded, and checked for its length.
 
-use std::io::{self, Write};
+use std::io;
 
-use flate2::write::MultiGzDecoder;
 use futures_util::stream::StreamExt;
-use http::header::{ETAG, HeaderValue};
-use http::{Method, StatusCode, Uri};
+use http::header::{CONTENT_ENCODING, ETAG, HeaderValue};
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::error::{Error, Kind, Result};
-use crate::http::failure::{Failed, network};
-use crate::http::transport::{Chunks, Response, SendError};
+use crate::http::failure::{Failed, network, not_sent};
+use crate::http::gzip::Gunzip;
+use crate::http::transport::{Chunks, Response};
 use crate::http::url::Shown;
 
 /// Takes a document chunk by chunk.
@@ -43,19 +43,20 @@ pub struct Incoming {
     length: Option<u64>,
     /// The `ETag`, if it is a strong one: only that tells that a body is the same byte for byte.
     etag: Option<HeaderValue>,
-    gzip: Option<MultiGzDecoder<Vec<u8>>>,
+    gzip: Option<Gunzip>,
     is_gzip: bool,
 }
 
 impl Incoming {
     pub fn new(url: Uri, response: Response<Chunks>) -> Result<Incoming> {
-        let encoding = response.header("content-encoding").unwrap_or("identity").to_ascii_lowercase();
-        let gzip = match encoding.as_str() {
-            "identity" | "" => None,
-            "gzip" | "x-gzip" => Some(MultiGzDecoder::new(Vec::new())),
-            other => {
+        let codings = codings(&response.headers);
+        let gzip = match codings.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [] => None,
+            ["gzip" | "x-gzip"] => Some(Gunzip::default()),
+            _ => {
+                let codings = codings.join(", ");
                 let message =
-                    format!("{}: the body is encoded as {other}, which was not asked for", Shown(&url));
+                    format!("{}: the body is encoded as {codings}, which was not asked for", Shown(&url));
                 return Err(Error::new(Kind::NotJson, message));
             }
         };
@@ -96,17 +97,12 @@ impl Incoming {
             network(url, &format!("the gzip body is damaged or cut short ({why})"))
         };
         while let Some(chunk) = self.chunks.next().await {
-            let chunk = chunk.map_err(|error| match error {
-                SendError::Network(why) => network(&self.url, &why),
-                SendError::Denied | SendError::Stopped => {
-                    network(&self.url, "the sandbox ended the response")
-                }
-            })?;
+            let chunk = chunk.map_err(|error| not_sent(&self.url, error))?;
             self.received += chunk.len() as u64;
             let Some(gzip) = &mut self.gzip else { return Ok(Some(chunk)) };
-            gzip.write_all(&chunk).map_err(|why| damaged(&self.url, why))?;
-            if !gzip.get_ref().is_empty() {
-                return Ok(Some(std::mem::take(gzip.get_mut())));
+            let decoded = gzip.decode(&chunk).map_err(|why| damaged(&self.url, why))?;
+            if !decoded.is_empty() {
+                return Ok(Some(decoded));
             }
         }
         if let Some(missing) = self.length.and_then(|length| length.checked_sub(self.received))
@@ -120,6 +116,15 @@ impl Incoming {
             Some(gzip) => gzip.finish().map(Some).map_err(|why| damaged(&self.url, why)),
         }
     }
+}
+
+/// What a body is encoded as. Anything else in `Content-Encoding` (`identity`, `none`, `utf-8`, the `aws-chunked` that
+/// S3 stores keep of an upload) is no coding of the body, and passed over, as by Python's requests.
+fn codings(headers: &HeaderMap) -> Vec<String> {
+    const CODINGS: [&str; 8] = ["gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb"];
+    let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let named = values.flat_map(|value| value.split(',')).map(|coding| coding.trim().to_ascii_lowercase());
+    named.filter(|coding| CODINGS.contains(&coding.as_str())).collect()
 }
 
 /// `Content-Length`, if there is one.
@@ -140,5 +145,30 @@ pub fn missing_bytes(response: &Response, method: &Method) -> Option<u64> {
 pub async fn drain(body: &mut Chunks) {
     for _ in 0..16 {
         let Some(Ok(_)) = body.next().await else { break };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_coding_of_the_body_is_passed_over() {
+        let codings = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_static(value));
+            }
+            codings(&headers)
+        };
+        for plain in ["", "identity", "aws-chunked", "UTF-8", "none", "aws-chunked, identity", ",", "binary"]
+        {
+            assert!(codings(&[plain]).is_empty(), "{plain}");
+        }
+        for gzip in [&["gzip"][..], &["AWS-Chunked,GZIP"], &["gzip , aws-chunked"], &["aws-chunked", "gzip"]]
+        {
+            assert_eq!(codings(gzip), ["gzip"]);
+        }
+        assert_eq!(codings(&["br", "gzip"]), ["br", "gzip"]);
     }
 }

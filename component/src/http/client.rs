@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::body::{Incoming, Sink, drain, missing_bytes};
 use crate::http::budget::{Budget, Turn};
 use crate::http::failure::{Failed, network, not_sent, refused, used_up};
+use crate::http::redirect::redirect;
 use crate::http::retry::{Again, LONGEST_WAIT, RETRIES, backoff};
 use crate::http::transport::{Chunks, Clock, Request, Response, Transport};
 use crate::http::url::{Shown, authority};
@@ -199,24 +200,4 @@ fn get_request(url: &Uri, bearer: Option<&str>) -> Result<Request<'static>> {
         headers.insert(AUTHORIZATION, value);
     }
     Ok(Request { method: Method::GET, url: url.clone(), headers, body: None })
-}
-
-/// Where a response sends us, if it does: https only.
-fn redirect<B>(response: &Response<B>, from: &Uri) -> Result<Option<Uri>> {
-    if !matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return Ok(None);
-    }
-    let refuse =
-        |why: &str| Error::new(Kind::Denied, format!("{} redirects {why}; check the URL", Shown(from)));
-    let location = response.header("location").ok_or_else(|| refuse("to nowhere"))?;
-    let absolute = match location.strip_prefix('/') {
-        Some(rest) if rest.starts_with('/') => format!("{}:{location}", from.scheme_str().unwrap_or("https")),
-        Some(_) => format!("{}://{}{location}", from.scheme_str().unwrap_or("https"), authority(from)),
-        None => location.to_owned(),
-    };
-    let next: Uri = absolute.parse().map_err(|_| refuse("to something that is not a URL"))?;
-    if next.scheme_str() != Some("https") {
-        return Err(refuse(&format!("to {}, which is not https", Shown(&next))));
-    }
-    Ok(Some(next))
 }

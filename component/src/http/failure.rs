@@ -10,6 +10,9 @@ use crate::http::retry::{Again, retry_after};
 use crate::http::transport::{Response, STOPPED, SendError};
 use crate::http::url::{Shown, authority};
 
+/// What asks for more patience than a year is a mistake, and names no instant.
+const LATEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// An attempt that failed, and what its failure says of the next one.
 #[derive(Debug)]
 pub struct Failed {
@@ -37,6 +40,9 @@ pub fn not_sent(url: &Uri, error: SendError) -> Failed {
         SendError::Stopped => {
             Error::new(Kind::Denied, format!("{}: {STOPPED}; run it again", Shown(url))).into()
         }
+        SendError::Lasting(why) => {
+            Error::new(Kind::Network, format!("{}: {why}", Shown(url))).lasting().into()
+        }
         SendError::Denied => {
             let (host, url) = (authority(url), Shown(url));
             let message =
@@ -53,7 +59,7 @@ pub fn refused<B>(response: &Response<B>, url: &Uri, now: DateTime<Utc>) -> Fail
         429 | 500 | 502 | 503 | 504 => after.map_or(Again::Backoff, Again::After),
         _ => Again::Never,
     };
-    let until = after.map(|wait| unix_seconds_in(wait, now));
+    let until = after.filter(|wait| *wait <= LATEST).map(|wait| unix_seconds_in(wait, now));
     Failed { error: refusal(response.status, url, until), again }
 }
 
@@ -88,7 +94,7 @@ pub fn used_up(url: &Uri, wait: Duration, now: DateTime<Utc>) -> Error {
 }
 
 fn unix_seconds_in(wait: Duration, now: DateTime<Utc>) -> u64 {
-    u64::try_from(now.timestamp()).unwrap_or_default() + wait.as_secs()
+    u64::try_from(now.timestamp()).unwrap_or_default().saturating_add(wait.as_secs())
 }
 
 fn when(until: u64) -> String {

@@ -30,8 +30,9 @@ pub fn backoff(retry: u32, random: u64) -> Duration {
 /// Both forms of `Retry-After` (RFC 9110, 10.2.3): seconds, or a date. A date in the past is no wait.
 pub fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // What is too large for a number is a long time all the same.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some((DateTime::<Utc>::from(date) - now).to_std().unwrap_or_default())
@@ -58,5 +59,14 @@ mod tests {
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(10)));
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:20:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
+    }
+
+    #[test]
+    fn no_time_is_too_long() {
+        let now = DateTime::from_timestamp(1_445_412_470, 0).unwrap();
+        for endless in ["18446744073709551615", "99999999999999999999999"] {
+            assert_eq!(retry_after(endless, now), Some(Duration::from_secs(u64::MAX)));
+        }
+        assert!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT", now) > Some(LONGEST_WAIT));
     }
 }

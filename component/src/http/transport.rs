@@ -47,6 +47,22 @@ pub enum SendError {
     Stopped,
     /// No connection, no answer in time, or an answer cut short; the text says which.
     Network(String),
+    /// No connection, and no second attempt will have one; the text says why, and what to do.
+    Lasting(String),
+}
+
+/// Begins the text of an internal error of WASI if our own host means [`SendError::Lasting`], for which WASI has no word.
+pub const LASTING: &str = "lasting: ";
+
+impl SendError {
+    /// What a runtime's internal error says: its first line, as a host may put a backtrace behind it.
+    pub fn internal(text: &str) -> SendError {
+        let line = text.lines().next().unwrap_or_default();
+        match line.strip_prefix(LASTING) {
+            Some(why) => SendError::Lasting(why.to_owned()),
+            None => SendError::Network(line.to_owned()),
+        }
+    }
 }
 
 /// Sends one request. No retries, no redirects.

@@ -4,8 +4,6 @@
 mod findings;
 mod probe;
 
-use std::time::Duration;
-
 use anyhow::Result;
 use chrono::{DateTime, Datelike, Utc};
 use clap::Parser;
@@ -24,7 +22,6 @@ use f1_ingest_component::session::Session;
 use f1_ingest_component::source::Source;
 use f1_ingest_component::upstreams::Upstream;
 use http::Uri;
-use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::command_line::{help, take};
 use crate::credentials::{self, Found};
@@ -32,14 +29,12 @@ use crate::native::Native;
 use crate::options::{HostOptions, When};
 use crate::outbound::{Outbound, Watch};
 use crate::prepare::prepare;
+use crate::proxies::Proxies;
 use crate::random;
 use crate::stdio::announce;
 use crate::stop::within;
 use crate::variables::environment;
 use findings::Findings;
-
-/// How long a proxy may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The host's part of the command line.
 #[derive(Parser)]
@@ -174,19 +169,12 @@ async fn livetiming(client: &Client<Native>, job: &Job, session: Option<&Session
 
 /// The URL; none, and a failure is noted, if it is reached through a proxy that does not answer.
 async fn reachable<'u>(findings: &mut Findings, what: &str, url: &'u Uri) -> Option<&'u Uri> {
-    let proxy = Matcher::from_env().intercept(url);
-    let Some(proxy) = proxy.as_ref().map(|proxy| proxy.uri()) else { return Some(url) };
-    let host = proxy.host().unwrap_or_default();
-    let port = proxy.port_u16().unwrap_or(if proxy.scheme_str() == Some("https") { 443 } else { 80 });
-    let connect = tokio::net::TcpStream::connect((host, port));
-    let why = match tokio::time::timeout(PATIENCE, connect).await {
-        Ok(Ok(_)) => return Some(url),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer for {} s", PATIENCE.as_secs()),
+    let proxies = Proxies::of_environment();
+    let down = match proxies.of_url(url) {
+        Some(proxy) => proxy.down().await,
+        None => None,
     };
-    findings.failed(
-        what,
-        format!("{}: its proxy {host}:{port} is down: {why}; correct HTTPS_PROXY or HTTP_PROXY, or name the host in NO_PROXY", Shown(url)),
-    );
+    let Some(why) = down else { return Some(url) };
+    findings.failed(what, format!("{}: {why}", Shown(url)));
     None
 }

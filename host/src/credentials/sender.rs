@@ -15,6 +15,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 
 use crate::pool::Pool;
+use crate::trust::Peer;
 
 /// How long a phase of a request may take if the SDK does not say.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ pub struct Sender {
 impl Sender {
     /// A client with connections of its own.
     pub fn new() -> Sender {
-        Sender { pool: Pool::default().into(), silence: Arc::default() }
+        Sender { pool: Pool::to(Peer::Aws).into(), silence: Arc::default() }
     }
 
     /// Whether somebody was there and gave no answer, or none that ends.
@@ -78,7 +79,7 @@ async fn send(
     let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
     let is_tls = request.uri().scheme_str() == Some("https");
     // Metadata services are on the machine itself or next to it, where no proxy can reach them.
-    let client = if is_tls { pool.client(true) } else { pool.direct() };
+    let client = if is_tls { pool.client(request.uri()) } else { pool.direct() };
     let client = client.map_err(|error| user(error.to_string().into()))?;
     let request = request.map(|body| body.bytes().unwrap_or_default().to_vec());
     let request = reqwest::Request::try_from(request).map_err(|error| user(error.into()))?;

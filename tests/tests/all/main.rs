@@ -13,6 +13,8 @@ mod if_changed;
 mod items;
 mod livetiming;
 mod multipart;
+mod networks;
+mod no_proxy;
 mod observers;
 mod options;
 mod overwriting;
