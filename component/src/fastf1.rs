@@ -21,7 +21,6 @@ pub mod weather;
 pub use f1_ingest_feeds::{by_driver, feed, lines, numpy, python, table, telemetry, time, timing, value};
 use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
-use serde::de::IgnoredAny;
 
 use crate::document::Document;
 use crate::error::{Error, Kind, Result};
@@ -35,6 +34,7 @@ use crate::upstreams::Upstreams;
 use feed::Unusable;
 use tables::{Sources, Tables};
 use telemetry::{Car, Keep, Position, Reader, Samples, zero_date};
+use value::Json;
 
 /// The topics that the tables are made of, besides telemetry.
 pub const TABLES: &[&str] = &[
@@ -281,7 +281,7 @@ async fn ergast<R: Transport + Clock>(
         let path = format!("{}/{}/{document}.json", session.season, session.round);
         let url = document_url(&upstreams.jolpica, &path)?;
         match client.get(&url, None).await {
-            Ok(response) if serde_json::from_slice::<IgnoredAny>(&response.body).is_ok() => {
+            Ok(response) if Json::default().read_bytes(&response.body).is_some() => {
                 Ok(Some(response.body))
             }
             Ok(_) => Err(Error::new(
