@@ -22,7 +22,7 @@ pub use f1_ingest_feeds::{by_driver, feed, lines, numpy, python, table, telemetr
 use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
 
-use crate::document::Document;
+use crate::document::{Document, Remarks};
 use crate::error::{Error, Kind, Result};
 use crate::http::body::Sink;
 use crate::http::client::Client;
@@ -148,9 +148,10 @@ impl SessionData {
         };
         let feed = |topic: &str| self.feeds.get(topic);
         let tables = Tables::of(&self.session, &Sources { zero_date, ..self.sources(&feed) });
-        warnings.extend(tables.warnings.iter().cloned());
         let document = Document::whole(tables.to_json());
-        Ok(Document { metadata: self.session.id().metadata(), warnings: warnings.into(), ..document })
+        warnings.extend(tables.remarks.warnings);
+        let remarks = Remarks { warnings, notes: tables.remarks.notes };
+        Ok(Document { metadata: self.session.id().metadata(), warnings: remarks.into(), ..document })
     }
 
     /// `{"car_data": {number: [...], ...}, "pos_data": {...}}`, row after row. Both are null if FastF1 cannot
@@ -172,7 +173,8 @@ impl SessionData {
                 Document::whole(b"{\"car_data\":null,\"pos_data\":null}".to_vec())
             }
         };
-        Ok(Document { metadata: self.session.id().metadata(), warnings: warnings.into(), ..document })
+        let remarks = Remarks { warnings, ..Remarks::default() };
+        Ok(Document { metadata: self.session.id().metadata(), warnings: remarks.into(), ..document })
     }
 
     async fn prepare_telemetry<R: Transport + Clock>(
@@ -281,9 +283,7 @@ async fn ergast<R: Transport + Clock>(
         let path = format!("{}/{}/{document}.json", session.season, session.round);
         let url = document_url(&upstreams.jolpica, &path)?;
         match client.get(&url, None).await {
-            Ok(response) if Json::default().read_bytes(&response.body).is_some() => {
-                Ok(Some(response.body))
-            }
+            Ok(response) if Json::default().read_bytes(&response.body).is_some() => Ok(Some(response.body)),
             Ok(_) => Err(Error::new(
                 Kind::NotJson,
                 format!("{url} sent something that is not JSON; check the URL"),

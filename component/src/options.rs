@@ -82,7 +82,8 @@ pub fn read(arguments: &[String], variable: impl Fn(&str) -> Option<String>) -> 
 
 fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
     let endpoint = values.parsed("endpoint-url", url::base)?;
-    let bucket_name = |text: &str| bucket::name(text).and_then(|name| syntax::bucket(name, endpoint.is_none()));
+    let bucket_name =
+        |text: &str| bucket::name(text).and_then(|name| syntax::bucket(name, endpoint.is_none()));
     let name = values.required("bucket", bucket_name)?;
     Ok(Job {
         items: items(values)?,

@@ -50,7 +50,10 @@ mod tests {
 
     #[test]
     fn a_url_beyond_ascii_is_one_of_the_wire() {
-        assert_eq!(absolute("https://a.example/são?x=ü%20").unwrap(), "https://a.example/s%C3%A3o?x=%C3%BC%20");
+        assert_eq!(
+            absolute("https://a.example/são?x=ü%20").unwrap(),
+            "https://a.example/s%C3%A3o?x=%C3%BC%20"
+        );
         for wrong in ["https://são.example/", "https://a.example/a b", "https://a.example/\n"] {
             assert!(absolute(wrong).is_err(), "{wrong:?}");
         }

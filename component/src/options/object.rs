@@ -58,7 +58,9 @@ fn metadata(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
             return Err(format!("{name}: the job sets {lower} itself; choose another name"));
         }
         if !(name.is_ascii() && value.is_ascii()) {
-            return Err(format!("{name}={value}: S3 takes ASCII only in metadata; write it in ASCII, or as --tag"));
+            return Err(format!(
+                "{name}={value}: S3 takes ASCII only in metadata; write it in ASCII, or as --tag"
+            ));
         }
         if !seen.insert(lower) {
             return Err(format!("{name} is given twice; names of metadata have no case"));
@@ -76,7 +78,9 @@ fn tags(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
     for (name, value) in &pairs {
         if name.chars().count() > LONGEST_TAG.0 || value.chars().count() > LONGEST_TAG.1 {
             let (name_limit, value_limit) = LONGEST_TAG;
-            return Err(format!("{name}: a tag's name has {name_limit} characters at most, its value {value_limit}"));
+            return Err(format!(
+                "{name}: a tag's name has {name_limit} characters at most, its value {value_limit}"
+            ));
         }
         if !seen.insert(name) {
             return Err(format!("{name} is given twice"));
@@ -110,6 +114,8 @@ mod tests {
         assert!(tags("a=1\na=2").unwrap_err().contains("twice"));
         assert_eq!(tags("a=1\nA=2").unwrap().len(), 2);
         assert!(tags(&(0..11).map(|n| format!("t{n}=")).collect::<Vec<_>>().join("\n")).is_err());
-        assert!(tags(&format!("{}=", "ü".repeat(128))).is_ok() && tags(&format!("{}=", "ü".repeat(129))).is_err());
+        assert!(
+            tags(&format!("{}=", "ü".repeat(128))).is_ok() && tags(&format!("{}=", "ü".repeat(129))).is_err()
+        );
     }
 }
