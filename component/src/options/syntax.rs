@@ -54,14 +54,13 @@ pub fn bucket(name: String, at_aws: bool) -> std::result::Result<String, String>
     if name.parse::<std::net::Ipv4Addr>().is_ok() {
         return Err(format!("{name:?} is an IP address, which no bucket is named like"));
     }
-    let is_kept = |begin: &&str| name.starts_with(*begin);
     let why = if !at_aws {
         return Ok(name);
     } else if name.contains(|c: char| c.is_ascii_uppercase() || c == '_') {
         "it has no capitals and no underscores"
     } else if name.contains(".-") || name.contains("-.") {
         "a dot and a hyphen do not stand side by side"
-    } else if ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|begin| is_kept(&begin)) {
+    } else if ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|begin| name.starts_with(begin)) {
         "AWS keeps names that begin so for itself"
     } else if name.ends_with("--x-s3") || name.ends_with("--table-s3") {
         "directory and table buckets are no stores of objects by date; give a general purpose bucket"

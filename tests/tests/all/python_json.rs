@@ -4,6 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use f1_ingest_component::fastf1::value::{Json, Node, Value};
+use f1_ingest_tests::compare::compare;
+use f1_ingest_tests::synthetic::{CATALOGUE, recording};
+use f1_ingest_tests::{golden, ours};
 
 /// Writes what Python makes of each line: halves of surrogate pairs as the one character that stands for them here.
 const SCRIPT: &str = r#"
@@ -126,4 +129,47 @@ fn our_reader_reads_what_pythons_reads() {
         *if ours == "no" { &mut refused } else { &mut read } += 1;
     }
     assert!(read > 300 && refused > 300 && rest.next().is_none(), "{read} read, {refused} refused");
+}
+
+/// What writers that are not strict put into feeds: into keys that nobody reads, and into a value.
+const ODD: &[&str] = &["NaN", "Infinity", "-Infinity", "1e999", r#""\ud83d""#];
+
+#[test]
+fn fastf1_makes_the_same_of_a_feed_with_such_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recordings, fresh) = (folder.path().join("recordings"), folder.path().join("golden"));
+    let (_, plan) = &CATALOGUE[0];
+    let mut sessions = Vec::new();
+    for (n, odd) in ODD.iter().enumerate() {
+        let at = recordings.join(n.to_string());
+        let session = recording::write(plan, &at).unwrap();
+        let path = recording::percent_encoded(&session.path);
+        let feeds = at.join("livetiming.formula1.com/static").join(path);
+        let mut changed = 0;
+        for (topic, from, to) in [
+            ("TimingData", "\"NumberOfLaps\"", format!("\"X\":{odd},\"NumberOfLaps\"")),
+            ("TimingAppData", "\"Stints\"", format!("\"X\":{odd},\"Stints\"")),
+            ("WeatherData", "\"AirTemp\"", format!("\"X\":{odd},\"AirTemp\"")),
+        ] {
+            let file = feeds.join(format!("{topic}.jsonStream"));
+            let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            changed += text.matches(from).count();
+            std::fs::write(&file, text.replace(from, &to)).unwrap();
+        }
+        assert!(changed > 20, "{changed}");
+        sessions.push(session);
+    }
+    if !golden::make(&recordings, &fresh) {
+        return;
+    }
+    let plain = golden::read(&golden::folder(), CATALOGUE[0].0);
+    for (n, session) in sessions.iter().enumerate() {
+        let golden = golden::read(&fresh, &n.to_string());
+        let agreement = compare(plain.get("fastf1"), golden.get("fastf1"));
+        assert!(agreement.is_complete(), "FastF1 with {}: {agreement}", ODD[n]);
+        for (document, agreement) in ours::beside(&recordings.join(n.to_string()), session, &golden) {
+            let agreement = agreement.unwrap_or_else(|why| panic!("{} {document}: {why}", ODD[n]));
+            assert!(agreement.is_complete(), "{} {document}: {agreement}", ODD[n]);
+        }
+    }
 }

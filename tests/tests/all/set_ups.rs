@@ -260,6 +260,16 @@ fn a_near_miss_of_a_races_name_is_a_warning_and_a_repair_is_none() {
         let said = |text: &str| text.contains(&format!("{misspelt:?}")) && text.contains(&event);
         let warned = report["warnings"].as_array().unwrap().iter().any(|text| said(text.as_str().unwrap()));
         assert_eq!(warned, corrected, "{report}");
+        let repairs = ["corrected the count", "contradict", "late data", "made of the laps", "no JSON"];
+        let is_repair = |line: &str| repairs.iter().any(|repair| line.contains(repair));
+        let levels: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter(|line| is_repair(line))
+            .filter_map(|line| line.split_whitespace().nth(1))
+            .collect();
+        assert!(!levels.is_empty() && levels.iter().all(|level| *level == "info"), "{}", run.stderr);
+        assert!(!report["warnings"].as_array().unwrap().iter().any(|text| is_repair(text.as_str().unwrap())));
         assert_eq!(
             run.stderr.lines().any(|line| line.contains(" warn ") && said(line)),
             corrected,
