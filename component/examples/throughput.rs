@@ -33,6 +33,7 @@ fn main() {
         session_date: day,
         starts: day.and_hms_opt(12, 10, 0).expect("a time"),
         timing: true,
+        corrected: None,
     };
     let is_table = |name: &str| !name.contains(".z.");
     let all: usize = feeds.iter().filter(|(name, _)| is_table(name)).map(|(_, bytes)| bytes.len()).sum();

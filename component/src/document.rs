@@ -46,24 +46,48 @@ impl<'a> Document<'a> {
     }
 }
 
-/// What a document lacks, one line each. Complete when the body was read to its end: a streamed body
-/// keeps a clone and adds to it on its way.
+/// What there is to say of a document, one line each.
 #[derive(Debug, Clone, Default)]
-pub struct Warnings(Rc<RefCell<Vec<String>>>);
+pub struct Remarks {
+    /// What it lacks: somebody may have to act.
+    pub warnings: Vec<String>,
+    /// What was mended or left out on the way, as FastF1 does it: nobody has to.
+    pub notes: Vec<String>,
+}
+
+impl Remarks {
+    pub fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+}
+
+/// The remarks on a document. Complete when the body was read to its end: a streamed body keeps a clone and adds to
+/// it on its way.
+#[derive(Debug, Clone, Default)]
+pub struct Warnings(Rc<RefCell<Remarks>>);
 
 impl Warnings {
     pub fn add(&self, warning: impl Into<String>) {
-        self.0.borrow_mut().push(warning.into());
+        self.0.borrow_mut().warn(warning);
     }
 
     /// The warnings so far, once.
     pub fn take(&self) -> Vec<String> {
-        self.0.take()
+        std::mem::take(&mut self.0.borrow_mut().warnings)
+    }
+
+    /// The notes so far, once.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.borrow_mut().notes)
     }
 }
 
-impl From<Vec<String>> for Warnings {
-    fn from(warnings: Vec<String>) -> Self {
-        Warnings(Rc::new(RefCell::new(warnings)))
+impl From<Remarks> for Warnings {
+    fn from(remarks: Remarks) -> Self {
+        Warnings(Rc::new(RefCell::new(remarks)))
     }
 }

@@ -21,9 +21,8 @@ pub mod weather;
 pub use f1_ingest_feeds::{by_driver, feed, lines, numpy, python, table, telemetry, time, timing, value};
 use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
-use serde::de::IgnoredAny;
 
-use crate::document::Document;
+use crate::document::{Document, Remarks};
 use crate::error::{Error, Kind, Result};
 use crate::http::body::Sink;
 use crate::http::client::Client;
@@ -36,6 +35,7 @@ use crate::upstreams::Upstreams;
 use feed::Unusable;
 use tables::{Sources, Tables};
 use telemetry::{Car, Keep, Position, Reader, Samples, zero_date};
+use value::Json;
 
 /// The topics that the tables are made of, besides telemetry.
 pub const TABLES: &[&str] = &[
@@ -149,9 +149,10 @@ impl SessionData {
         };
         let feed = |topic: &str| self.feeds.get(topic);
         let tables = Tables::of(&self.session, &Sources { zero_date, ..self.sources(&feed) });
-        warnings.extend(tables.warnings.iter().cloned());
         let document = Document::whole(tables.to_json());
-        Ok(Document { metadata: self.session.id().metadata(), warnings: warnings.into(), ..document })
+        warnings.extend(tables.remarks.warnings);
+        let remarks = Remarks { warnings, notes: tables.remarks.notes };
+        Ok(Document { metadata: self.session.id().metadata(), warnings: remarks.into(), ..document })
     }
 
     /// `{"car_data": {number: [...], ...}, "pos_data": {...}}`, row after row. Both are null if FastF1 cannot
@@ -173,7 +174,8 @@ impl SessionData {
                 Document::whole(b"{\"car_data\":null,\"pos_data\":null}".to_vec())
             }
         };
-        Ok(Document { metadata: self.session.id().metadata(), warnings: warnings.into(), ..document })
+        let remarks = Remarks { warnings, ..Remarks::default() };
+        Ok(Document { metadata: self.session.id().metadata(), warnings: remarks.into(), ..document })
     }
 
     async fn prepare_telemetry<R: Transport + Clock>(
@@ -282,9 +284,7 @@ async fn ergast<R: Transport + Clock>(
         let path = format!("{}/{}/{document}.json", session.season, session.round);
         let url = document_url(&upstreams.jolpica, &path)?;
         match client.get(&url, None).await {
-            Ok(response) if serde_json::from_slice::<IgnoredAny>(&response.body).is_ok() => {
-                Ok(Some(response.body))
-            }
+            Ok(response) if Json::default().read_bytes(&response.body).is_some() => Ok(Some(response.body)),
             Ok(_) => Err(Error::new(
                 Kind::NotJson,
                 format!("{} sent something that is not JSON; check the URL", Shown(&url)),

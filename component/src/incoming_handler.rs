@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::options::VERSION;
-use crate::options::table::OPTIONS;
+use crate::options::table::{OPTIONS, nearest};
 
 /// The longest body of a request that is read.
 pub const LONGEST_BODY: usize = 64 << 10;
@@ -24,10 +24,13 @@ pub enum Call {
     Refused(u16, String),
 }
 
-/// Understands a request; `body` is empty or a JSON object of option names and values.
+/// Understands a request to a path with its query; `body` is empty or a JSON object of option names and values.
 pub fn call(method: &str, path: &str, body: &[u8]) -> Call {
-    match (method, path.split('?').next().unwrap_or_default()) {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    match (method, path) {
         ("GET" | "HEAD", "/healthz") => Call::Health,
+        // Who asks for a dry run there must not get a real one.
+        ("POST", "/ingest") if !query.is_empty() => Call::Refused(400, NO_QUERY.into()),
         ("POST", "/ingest") => match arguments(body) {
             Ok(arguments) => Call::Ingest(arguments),
             Err(error) => Call::Refused(400, error.message),
@@ -36,6 +39,9 @@ pub fn call(method: &str, path: &str, body: &[u8]) -> Call {
         _ => Call::Refused(404, "there are POST /ingest and GET /healthz here".into()),
     }
 }
+
+const NO_QUERY: &str =
+    "the URL's query is not read; put the options into the body, as JSON: {\"dry-run\": true}";
 
 /// What a caller without the token is told.
 pub const UNAUTHORIZED: &str = "send the token of this service: Authorization: Bearer <F1_INGEST_TOKEN>";
@@ -48,9 +54,11 @@ pub fn permitted(token: Option<&str>, authorization: Option<&[u8]>) -> bool {
     let Some((scheme, given)) = authorization.and_then(|value| value.split_at_checked(7)) else {
         return false;
     };
-    let (expected, given) = (Sha256::digest(token), Sha256::digest(given.trim_ascii()));
+    let given_is_empty = given.trim_ascii().is_empty();
+    // A secret that was made of a file ends with a line end.
+    let (expected, given) = (Sha256::digest(token.trim()), Sha256::digest(given.trim_ascii()));
     let difference = expected.iter().zip(&given).fold(0, |difference, (a, b)| difference | (a ^ b));
-    scheme.eq_ignore_ascii_case(b"bearer ") && difference == 0
+    !given_is_empty && scheme.eq_ignore_ascii_case(b"bearer ") && difference == 0
 }
 
 /// The answer to `GET /healthz`.
@@ -80,8 +88,7 @@ fn arguments(body: &[u8]) -> Result<Vec<String>> {
     for (name, value) in options.distinct_entries() {
         let option = OPTIONS.iter().find(|opt| opt.name == name).filter(|opt| opt.per_request);
         let Some(option) = option else {
-            let message = format!("a request may not set {name:?}; the environment of the service does");
-            return Err(Error::usage(message));
+            return Err(Error::usage(refused(name)));
         };
         match (option.value, value.node()) {
             (None, Node::Bool(false)) => {}
@@ -93,6 +100,20 @@ fn arguments(body: &[u8]) -> Result<Vec<String>> {
         }
     }
     Ok(arguments)
+}
+
+/// Why a request may not set this.
+fn refused(name: &str) -> String {
+    if OPTIONS.iter().any(|opt| opt.name == name) {
+        return format!("a request may not set {name:?}; the environment of the service does");
+    }
+    match nearest(name, |opt| opt.per_request) {
+        Some(meant) => format!("there is no option {name:?}; did you mean {meant:?}?"),
+        None => {
+            let may = OPTIONS.iter().filter(|opt| opt.per_request).map(|opt| opt.name);
+            format!("there is no option {name:?}; a request may set {}", may.collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +142,23 @@ mod tests {
     }
 
     #[test]
+    fn options_in_the_query_are_refused_with_where_they_belong() {
+        let Call::Refused(400, why) = call("POST", "/ingest?dry-run=true", b"") else { panic!() };
+        assert!(why.contains("body"), "{why}");
+        assert_eq!(call("POST", "/ingest?", b""), Call::Ingest(vec![]));
+        assert_eq!(call("GET", "/healthz?probe=1", b""), Call::Health);
+    }
+
+    #[test]
+    fn a_misspelt_option_is_refused_with_the_nearest_one() {
+        for (wrong, meant) in [("dry_run", "dry-run"), ("source", "sources"), ("Season", "season")] {
+            let body = format!("{{\"{wrong}\": 1}}");
+            let Call::Refused(400, why) = call("POST", "/ingest", body.as_bytes()) else { panic!("{wrong}") };
+            assert!(why.contains(wrong) && why.contains(&format!("mean {meant:?}")), "{why}");
+        }
+    }
+
+    #[test]
     fn a_token_has_to_be_known_where_there_is_one() {
         let permitted =
             |authorization: Option<&str>| super::permitted(Some("a-token"), authorization.map(str::as_bytes));
@@ -131,6 +169,8 @@ mod tests {
         }
         assert!(!permitted(None));
         assert!(super::permitted(None, None));
+        assert!(super::permitted(Some("a-token\n"), Some(b"Bearer a-token")));
+        assert!(!super::permitted(Some("\n"), Some(b"Bearer ")));
     }
 
     #[test]

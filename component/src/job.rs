@@ -113,6 +113,7 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     for (item, failure) in pending {
         run.give_up(item, failure, &mut report).await;
     }
+    report.warnings.extend(run.chosen.get().and_then(|session| session.corrected.clone()));
     report
 }
 
@@ -158,6 +159,9 @@ impl<R: Transport + Clock> Run<'_, R> {
             store.put(&name, document).await.map(Some)
         }
         .await;
+        for note in lacks.take_notes() {
+            self.client.log.info(&format!("{source}: {note}"));
+        }
         for warning in lacks.take() {
             let warning = one_line(&format!("{source}: {warning}"));
             self.client.log.warn(&warning);
@@ -206,6 +210,9 @@ impl<R: Transport + Clock> Run<'_, R> {
         let request = item.session.as_ref().ok_or_else(|| Error::usage("no session was asked for"))?;
         let session = session_asked_for(self.client, &self.job.upstreams, request).await?;
         self.client.log.info(&format!("the session is {session}"));
+        if let Some(corrected) = &session.corrected {
+            self.client.log.warn(corrected);
+        }
         Ok(self.chosen.get_or_init(|| session))
     }
 

@@ -1,27 +1,24 @@
 //! From a command line and its environment to a [`Job`].
 
+mod object;
+mod secrets;
 mod syntax;
 pub mod table;
 mod values;
 
-use http::HeaderMap;
-
 use crate::error::{Error, Result};
-use crate::http::percent::encoded;
 use crate::http::url;
 use crate::job::Job;
 use crate::livetiming::{Livetiming, Token};
 use crate::s3::bucket::{self, Bucket};
 use crate::s3::checksum::Checksum;
 use crate::s3::credentials::{Keys, NO_CREDENTIALS};
-use crate::s3::sign;
-use crate::s3::store::OURS;
 use crate::schedule::{Round, SessionRequest, as_of, season};
 use crate::session::{FIRST_SEASON, SessionName};
 use crate::source::{Item, Source};
 use crate::upstreams::Upstreams;
 use crate::{jolpica, log};
-use syntax::{attempts, gzip, header_value, pairs, part_size, requests_per_second};
+use syntax::{attempts, gzip, header_value, part_size, requests_per_second};
 use table::OPTIONS;
 use values::{Values, given};
 
@@ -84,6 +81,10 @@ pub fn read(arguments: &[String], variable: impl Fn(&str) -> Option<String>) -> 
 }
 
 fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
+    let endpoint = values.parsed("endpoint-url", url::base)?;
+    let bucket_name =
+        |text: &str| bucket::name(text).and_then(|name| syntax::bucket(name, endpoint.is_none()));
+    let name = values.required("bucket", bucket_name)?;
     Ok(Job {
         items: items(values)?,
         mock_file: values.get("mock-file"),
@@ -97,10 +98,10 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
             },
         },
         bucket: Bucket {
-            name: values.required("bucket", bucket::name)?,
+            name,
             region: values.required("region", bucket::region)?,
-            endpoint: values.parsed("endpoint-url", url::base)?,
-            keys: Keys::of(&values.variable)?,
+            endpoint,
+            keys: Keys::of(secrets::checked(&values.variable)?)?,
             unsigned: values.switch("no-sign-request"),
             part_size: values.required("part-size", part_size)?,
             gzip: values.parsed("compress", gzip)?.is_some(),
@@ -109,7 +110,7 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
             dualstack: values.switch("use-dualstack-endpoint"),
             if_changed: values.switch("if-changed"),
             checksum: values.required("checksum", Checksum::parse)?,
-            headers: object_headers(values)?,
+            headers: object::headers(values)?,
         },
         attempts: values.required("retries", attempts)?,
         user_agent: values.required("user-agent", header_value)?,
@@ -185,35 +186,4 @@ fn can_choose(sources: &[Source], request: &SessionRequest) -> Result<()> {
             name.abbreviation()
         ))),
     }
-}
-
-/// Options that are one header of every object each.
-const OBJECT_HEADERS: &[(&str, &str)] = &[
-    ("sse", "x-amz-server-side-encryption"),
-    ("sse-kms-key-id", "x-amz-server-side-encryption-aws-kms-key-id"),
-    ("storage-class", "x-amz-storage-class"),
-    ("acl", "x-amz-acl"),
-];
-
-fn object_headers<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    for (option, header) in OBJECT_HEADERS {
-        if let Some(value) = values.parsed(option, header_value)? {
-            headers.insert(*header, value);
-        }
-    }
-    for (name, value) in values.parsed("metadata", pairs)?.unwrap_or_default() {
-        let usage = |why: &dyn std::fmt::Display| Error::usage(format!("--metadata {name}: {why}"));
-        if OURS.contains(&name.as_str()) {
-            return Err(usage(&"the job sets it itself"));
-        }
-        headers.extend([sign::header(&format!("x-amz-meta-{name}"), &value).map_err(|e| usage(&e))?]);
-    }
-    let tags = values.parsed("tag", pairs)?.unwrap_or_default();
-    if !tags.is_empty() {
-        let encoded = tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-        let value = header_value(&encoded.collect::<Vec<_>>().join("&")).map_err(Error::usage)?;
-        headers.insert("x-amz-tagging", value);
-    }
-    Ok(headers)
 }

@@ -96,9 +96,14 @@ pub fn choose(
     now: DateTime<Utc>,
 ) -> Result<Option<Session>> {
     let wanted = request.name();
+    let mut corrected = None;
     let event = match &request.round {
         Some(Round::Number(round)) => by_round(events, season, *round)?,
-        Some(Round::Named(text)) => name::closest(events, season, text)?,
+        Some(Round::Named(text)) => {
+            let (event, is_exact) = name::closest(events, season, text)?;
+            corrected = (!is_exact).then(|| correction(event, season, text));
+            event
+        }
         None => {
             let now = request.as_of.unwrap_or(now).naive_utc();
             match last_before(events, season, wanted, now) {
@@ -107,7 +112,16 @@ pub fn choose(
             }
         }
     };
-    session(event, season, wanted).map(Some)
+    Ok(Some(Session { corrected, ..session(event, season, wanted)? }))
+}
+
+/// FastF1 says "Correcting user input ... to ...".
+fn correction(event: &Event, season: i32, asked: &str) -> String {
+    let Event { name, round, .. } = event;
+    format!(
+        "asked for {asked:?}, took {name} (round {round}): {season} has no one event of exactly that name; \
+         give --round {round} if it is meant"
+    )
 }
 
 fn by_round(events: &[Event], season: i32, round: u32) -> Result<&Event> {
@@ -152,6 +166,7 @@ fn session(event: &Event, season: i32, wanted: SessionName) -> Result<Session> {
         session_date: slot.local.unwrap_or(starts).date(),
         starts,
         timing: event.timing,
+        corrected: None,
     })
 }
 

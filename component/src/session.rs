@@ -134,6 +134,8 @@ pub struct Session {
     pub starts: NaiveDateTime,
     /// Whether livetiming covers the session.
     pub timing: bool,
+    /// What to say if its event was chosen by a name that is not exactly its own.
+    pub corrected: Option<String>,
 }
 
 impl Session {

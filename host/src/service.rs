@@ -118,7 +118,8 @@ impl Service {
             }
             Err(_) => return refusal(408, "the body took too long"),
         };
-        match incoming_handler::call(method, path, &body) {
+        let asked = head.uri.path_and_query().map_or(path, |asked| asked.as_str());
+        match incoming_handler::call(method, asked, &body) {
             Call::Health => json_response(200, &incoming_handler::health()),
             Call::Refused(status, why) => refusal(status, &why),
             Call::Ingest(arguments) => match self.turn.clone().try_lock_owned() {

@@ -26,6 +26,9 @@ pub fn float(text: &str) -> Option<f64> {
 
 /// `str(number)` of a float: always with a point or an exponent, which has a sign and two digits or more.
 pub fn float_text(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
     let text = format!("{value:?}");
     let Some((digits, exponent)) = text.split_once('e') else { return text };
     let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));

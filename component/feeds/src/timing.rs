@@ -21,7 +21,10 @@ pub struct Timing {
     /// When the first, second and third part of a qualifying began.
     pub split_times: [Timedelta; 3],
     pub count: Count,
+    /// What FastF1 could not do, one line each.
     pub warnings: Vec<String>,
+    /// What it mended or passed over, one line each.
+    pub notes: Vec<String>,
 }
 
 /// One driver's laps and gaps.
@@ -102,11 +105,11 @@ pub fn read(feed: &[u8]) -> Result<Timing, Unusable> {
 }
 
 fn timing(messages: Vec<DriverMessages>, count: Count) -> Result<Timing, Unusable> {
-    let mut warnings = Vec::new();
+    let (mut warnings, mut notes) = (Vec::new(), Vec::new());
     let mut split_times = [Timedelta::from_seconds(24 * 3600); 3];
     let mut drivers = Vec::new();
     for DriverMessages { number, updates, gaps, .. } in messages {
-        let Some(laps) = driver::laps(&number, &updates, &mut warnings)? else { continue };
+        let Some(laps) = driver::laps(&number, &updates, &mut notes)? else { continue };
         for (index, split) in laps.split_times.iter().enumerate() {
             let earliest = split_times
                 .get_mut(index)
@@ -116,10 +119,10 @@ fn timing(messages: Vec<DriverMessages>, count: Count) -> Result<Timing, Unusabl
         }
         drivers.push(DriverTiming { number, laps: laps.laps, gaps });
     }
-    if let Err(why) = align::align(&mut drivers, &mut warnings) {
+    if let Err(why) = align::align(&mut drivers, &mut notes) {
         warnings.push(format!("the laps of the drivers are not aligned with each other: {why}"));
     }
-    Ok(Timing { drivers, split_times, count, warnings })
+    Ok(Timing { drivers, split_times, count, warnings, notes })
 }
 
 /// What the feed said about one driver so far.

@@ -3,6 +3,8 @@
 //! FastF1 is written in Python: what happens if a value is not of the expected type is part of what it
 //! gives. So nothing here fails on a type; the caller sees what was there and decides as FastF1 does.
 
+mod lenient;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -39,14 +41,16 @@ pub enum Conversion {
 }
 
 impl<'a> Json<'a> {
-    /// Reads `text` in place of what was read before. None if it is not JSON.
+    /// Reads `text` in place of what was read before. None if Python's `json` does not read it either.
     pub fn read(&mut self, text: &'a str) -> Option<Value<'_, 'a>> {
         self.0.clear();
         // Eight bytes a value is about what telemetry has, and it is the longest text.
         self.0.reserve(text.len() / 8);
         let mut json = serde_json::Deserializer::from_str(text);
-        Appender(&mut self.0).deserialize(&mut json).ok()?;
-        json.end().ok()?;
+        if Appender(&mut self.0).deserialize(&mut json).and_then(|()| json.end()).is_err() {
+            self.0.clear();
+            lenient::append(text, &mut self.0)?;
+        }
         Some(Value(&self.0))
     }
 }

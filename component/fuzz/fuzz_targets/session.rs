@@ -29,6 +29,7 @@ fuzz_target!(|input: &[u8]| {
         session_date: day,
         starts: day.and_hms_opt(15, 0, 0).expect("a time"),
         timing: true,
+        corrected: None,
     };
     let mut car = Reader::<Car>::new(Keep::Samples);
     let mut position = Reader::<Position>::new(Keep::Samples);

@@ -18,6 +18,7 @@ use super::time::{Timedelta, Timestamp};
 use super::timing::{self, Timing};
 use super::track_status::TrackStatus;
 use super::weather::Weather;
+use crate::document::Remarks;
 
 /// A driver of the session, as the results table has it once it is joined with Jolpica's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,30 +62,30 @@ pub struct LapsData {
     pub split_times: Option<[Timedelta; 3]>,
     /// The numbers of the drivers if [`Inputs::drivers`] was empty and timing had to tell them.
     pub drivers_from_timing: Option<Vec<String>>,
-    /// One line each.
-    pub warnings: Vec<String>,
+    pub remarks: Remarks,
 }
 
 /// Builds the laps table.
 pub fn load(inputs: &Inputs) -> LapsData {
     let mut loaded = LapsData::default();
-    let warnings = &mut loaded.warnings;
-    loaded.session_status = read("SessionStatus", inputs.session_status, SessionStatus::read, warnings);
-    let total_laps = total_laps(inputs, warnings);
-    let track_status = read("TrackStatus", inputs.track_status, TrackStatus::read, warnings);
-    let race_control = read("RaceControlMessages", inputs.race_control, RaceControlMessages::read, warnings);
-    let timing = read("TimingData", inputs.timing_data, timing::read, warnings);
+    let remarks = &mut loaded.remarks;
+    loaded.session_status = read("SessionStatus", inputs.session_status, SessionStatus::read, remarks);
+    let total_laps = total_laps(inputs, remarks);
+    let track_status = read("TrackStatus", inputs.track_status, TrackStatus::read, remarks);
+    let race_control = read("RaceControlMessages", inputs.race_control, RaceControlMessages::read, remarks);
+    let timing = read("TimingData", inputs.timing_data, timing::read, remarks);
     loaded.split_times = timing.as_ref().map(|timing| timing.split_times);
-    let tyres = read("TimingAppData", inputs.timing_app_data, Tyres::read, warnings);
+    let tyres = read("TimingAppData", inputs.timing_app_data, Tyres::read, remarks);
 
     let (Some(timing), Some(tyres)) = (timing, tyres) else { return loaded };
-    warnings.extend(timing.warnings.iter().cloned());
+    remarks.warnings.extend(timing.warnings.iter().cloned());
+    remarks.notes.extend(timing.notes.iter().cloned());
     let status = loaded.session_status.as_ref();
     let status = status.ok_or_else(|| Unusable::new("the session's status is not known"));
     let status = match status.and_then(|status| build::check_start(&timing, status).map(|()| status)) {
         Ok(status) => status,
         Err(why) => {
-            warnings.push(format!("no laps: {why}"));
+            remarks.warn(format!("no laps: {why}"));
             return loaded;
         }
     };
@@ -92,14 +93,14 @@ pub fn load(inputs: &Inputs) -> LapsData {
     let drivers = match inputs.drivers {
         Some([]) => {
             from_timing = drivers_of(&timing, &tyres);
-            warnings.push("no driver list: the drivers are those of the timing data".into());
+            remarks.warn("no driver list: the drivers are those of the timing data");
             loaded.drivers_from_timing =
                 Some(from_timing.iter().map(|driver| driver.number.clone()).collect());
             &from_timing
         }
         Some(drivers) => drivers,
         None => {
-            warnings.push("no laps: no driver list and no result".into());
+            remarks.warn("no laps: no driver list and no result");
             return loaded;
         }
     };
@@ -109,18 +110,18 @@ pub fn load(inputs: &Inputs) -> LapsData {
         status,
         track_status: track_status.as_ref(),
     };
-    let mut laps = match facts.laps(&timing, &tyres, warnings) {
+    let mut laps = match facts.laps(&timing, &tyres, remarks) {
         Ok(laps) => laps,
         Err(why) => {
-            warnings.push(format!("no laps: {why}"));
+            remarks.warn(format!("no laps: {why}"));
             return loaded;
         }
     };
     if let Some(document) = inputs.first_lap {
-        first_lap::add(&mut laps, document, drivers, warnings);
+        first_lap::add(&mut laps, document, drivers, remarks);
     }
-    if let Err(why) = retired::add(&mut laps, &facts, total_laps, warnings) {
-        warnings.push(format!("no laps were added for cars that retired on track: {why}"));
+    if let Err(why) = retired::add(&mut laps, &facts, total_laps, remarks) {
+        remarks.warn(format!("no laps were added for cars that retired on track: {why}"));
     }
     if let Some(t0_date) = inputs.t0_date {
         for lap in &mut laps {
@@ -130,7 +131,7 @@ pub fn load(inputs: &Inputs) -> LapsData {
     if let Some(messages) = race_control
         && let Err(why) = messages.mark_deleted(&mut laps)
     {
-        warnings.push(format!("deleted laps are not marked: {why}"));
+        remarks.warn(format!("deleted laps are not marked: {why}"));
     }
     loaded.laps = Some(laps);
     loaded
@@ -141,21 +142,21 @@ pub(super) fn read<T: Counted>(
     topic: &str,
     feed: Option<&[u8]>,
     reader: impl Fn(&[u8]) -> Result<T, Unusable>,
-    warnings: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Option<T> {
     match feed.map(reader) {
         Some(Ok(table)) => {
             let Count { messages, undecodable } = table.count();
             if undecodable > 0 {
-                warnings.push(format!("{topic}: skipped {undecodable} of {messages} messages, no JSON"));
+                remarks.note(format!("{topic}: skipped {undecodable} of {messages} messages, no JSON"));
             }
             if messages == undecodable {
-                warnings.push(format!("{topic} holds nothing"));
+                remarks.warn(format!("{topic} holds nothing"));
             }
             Some(table)
         }
         Some(Err(why)) => {
-            warnings.push(format!("{topic} cannot be used: {why}"));
+            remarks.warn(format!("{topic} cannot be used: {why}"));
             None
         }
         None => None,
@@ -185,7 +186,7 @@ impl Counted for (Vec<Weather>, Count) {
 counted!(Drivers, SessionStatus, TrackStatus, RaceControlMessages, Timing, Tyres);
 
 /// The scheduled number of laps of a race; `Ok(None)` for other sessions, an error if it is not known.
-fn total_laps(inputs: &Inputs, warnings: &mut Vec<String>) -> Result<Option<i64>, Unusable> {
+fn total_laps(inputs: &Inputs, remarks: &mut Remarks) -> Result<Option<i64>, Unusable> {
     if !inputs.is_race_like {
         return Ok(None);
     }
@@ -194,7 +195,7 @@ fn total_laps(inputs: &Inputs, warnings: &mut Vec<String>) -> Result<Option<i64>
         None => Err(Unusable::new("it is missing")),
     };
     total.map(Some).map_err(|why| {
-        warnings.push(format!("LapCount cannot be used: {why}"));
+        remarks.warn(format!("LapCount cannot be used: {why}"));
         Unusable::new("the number of laps is not known")
     })
 }

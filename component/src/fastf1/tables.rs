@@ -11,6 +11,7 @@ use super::table::write_rows;
 use super::text::Text;
 use super::time::Timestamp;
 use super::weather::{self, Weather};
+use crate::document::Remarks;
 use crate::session::{Session, SessionKind};
 
 /// What was fetched of a session.
@@ -31,18 +32,18 @@ pub struct Tables {
     pub laps: Option<Vec<Lap>>,
     pub weather: Option<Vec<Weather>>,
     pub results: Vec<ResultRow>,
-    /// What FastF1 warns of, one line each.
-    pub warnings: Vec<String>,
+    /// What FastF1 warns of.
+    pub remarks: Remarks,
 }
 
 impl Tables {
     pub fn of(session: &Session, sources: &Sources) -> Tables {
-        let mut warnings = Vec::new();
-        let drivers = drivers(sources, &mut warnings);
-        let classified = classified(session, sources, &mut warnings);
-        let mut rows = results::joined(session, &drivers, &classified, &mut warnings);
+        let mut remarks = Remarks::default();
+        let drivers = drivers(sources, &mut remarks);
+        let classified = classified(session, sources, &mut remarks);
+        let mut rows = results::joined(session, &drivers, &classified, &mut remarks.warnings);
         if !session.timing {
-            return Tables { results: rows, warnings, ..Tables::default() };
+            return Tables { results: rows, remarks, ..Tables::default() };
         }
         let participants = participants(&rows);
         let loaded = laps::load(&Inputs {
@@ -57,7 +58,8 @@ impl Tables {
             first_lap: sources.first_lap,
             t0_date: sources.zero_date,
         });
-        warnings.extend(loaded.warnings);
+        remarks.warnings.extend(loaded.remarks.warnings);
+        remarks.notes.extend(loaded.remarks.notes);
         for number in loaded.drivers_from_timing.into_iter().flatten() {
             rows.push(results::unnamed(number));
         }
@@ -67,11 +69,11 @@ impl Tables {
                 status: loaded.session_status.as_ref().map_or(&[], |status| &status.changes),
             };
             if let Err(why) = fill_in(&mut rows, session.kind(), laps, parts) {
-                warnings.push(format!("no results were made of the laps: {why}"));
+                remarks.warn(format!("no results were made of the laps: {why}"));
             }
         }
-        let weather = laps::read("WeatherData", (sources.feed)("WeatherData"), weather::read, &mut warnings);
-        Tables { laps: loaded.laps, weather: weather.map(|(rows, _)| rows), results: rows, warnings }
+        let weather = laps::read("WeatherData", (sources.feed)("WeatherData"), weather::read, &mut remarks);
+        Tables { laps: loaded.laps, weather: weather.map(|(rows, _)| rows), results: rows, remarks }
     }
 
     /// `{"laps": ..., "weather": ..., "results": ...}`.
@@ -96,10 +98,10 @@ impl Tables {
 /// The numbers in FastF1's `session.drivers` when it loads telemetry: before it computes results from laps.
 /// If neither upstream lists any, those whom the timing data knows.
 pub fn numbers(session: &Session, sources: &Sources) -> Vec<String> {
-    let warnings = &mut Vec::new();
-    let drivers = drivers(sources, warnings);
-    let classified = classified(session, sources, warnings);
-    let rows = results::joined(session, &drivers, &classified, warnings);
+    let remarks = &mut Remarks::default();
+    let drivers = drivers(sources, remarks);
+    let classified = classified(session, sources, remarks);
+    let rows = results::joined(session, &drivers, &classified, &mut remarks.warnings);
     let numbers: Vec<_> = participants(&rows).into_iter().map(|driver| driver.number).collect();
     if !numbers.is_empty() {
         return numbers;
@@ -114,32 +116,32 @@ pub fn numbers(session: &Session, sources: &Sources) -> Vec<String> {
     laps::load(&timing).drivers_from_timing.unwrap_or_default()
 }
 
-fn drivers(sources: &Sources, warnings: &mut Vec<String>) -> Vec<Driver> {
+fn drivers(sources: &Sources, remarks: &mut Remarks) -> Vec<Driver> {
     let feed = (sources.feed)("DriverList");
     let Drivers { drivers, delayed, .. } =
-        laps::read("DriverList", feed, drivers::read, warnings).unwrap_or_default();
+        laps::read("DriverList", feed, drivers::read, remarks).unwrap_or_default();
     if !delayed.is_empty() {
         let late = delayed.join(", ");
-        warnings.push(format!("DriverList names the drivers {late} too late; they are left out"));
+        remarks.warn(format!("DriverList names the drivers {late} too late; they are left out"));
     }
     drivers
 }
 
-fn classified(session: &Session, sources: &Sources, warnings: &mut Vec<String>) -> Vec<Classified> {
+fn classified(session: &Session, sources: &Sources, remarks: &mut Remarks) -> Vec<Classified> {
     let Some((_, list)) = results::ergast_document(session) else {
-        warnings
-            .push(format!("Jolpica has no results of a {}; they are made of the laps", session.name.full()));
+        remarks
+            .note(format!("Jolpica has no results of a {}; they are made of the laps", session.name.full()));
         return Vec::new();
     };
     let results = sources.results.map(|body| ergast::results(body, list));
     match results.unwrap_or(Ok(None)) {
         Ok(Some(results)) => results,
         Ok(None) => {
-            warnings.push("Jolpica has no results of this session (yet)".into());
+            remarks.warn("Jolpica has no results of this session (yet)");
             Vec::new()
         }
         Err(Unusable(why)) => {
-            warnings.push(format!("Jolpica's results cannot be used: {why}"));
+            remarks.warn(format!("Jolpica's results cannot be used: {why}"));
             Vec::new()
         }
     }

@@ -15,3 +15,8 @@ pub fn encoded(text: &str) -> String {
 pub fn encoded_path(path: &str) -> String {
     utf8_percent_encode(path, IN_PATH).to_string()
 }
+
+/// A text whose ASCII stays as it is.
+pub fn encoded_beyond_ascii(text: &str) -> String {
+    utf8_percent_encode(text, &AsciiSet::EMPTY).to_string()
+}

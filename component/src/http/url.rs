@@ -5,7 +5,7 @@ use std::fmt;
 use http::Uri;
 
 use crate::error::{Error, Kind, Result};
-use crate::http::percent::encoded_path;
+use crate::http::percent::{encoded_beyond_ascii, encoded_path};
 
 /// `host[:port]` of a URL.
 pub fn authority(url: &Uri) -> String {
@@ -55,9 +55,14 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Reads an absolute http or https URL without a user name in it.
+/// Reads an absolute http or https URL without a user name in it. Letters beyond ASCII become what goes over the
+/// wire, and is in metadata and signatures; in a host they have another form.
 pub fn absolute(text: &str) -> std::result::Result<Uri, String> {
-    let uri: Uri = text.parse().map_err(|e| format!("not a URL: {e}"))?;
+    let host = text.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    if let Some(host) = host.filter(|host| !host.is_ascii()) {
+        return Err(format!("{host} is a host beyond ASCII; write it as xn--…"));
+    }
+    let uri: Uri = encoded_beyond_ascii(text).parse().map_err(|e| format!("not a URL: {e}"))?;
     let authority = uri.authority().ok_or("a URL begins with https:// or http:// and a host")?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err("a URL begins with https:// or http://".into());
@@ -104,6 +109,17 @@ mod tests {
             ("https://h/k?partNumber=1&uploadId=2", "https://h/k?partNumber=1&uploadId=2"),
         ] {
             assert_eq!(Shown(&url.parse().unwrap()).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_url_beyond_ascii_is_one_of_the_wire() {
+        assert_eq!(
+            absolute("https://a.example/são?x=ü%20").unwrap(),
+            "https://a.example/s%C3%A3o?x=%C3%BC%20"
+        );
+        for wrong in ["https://são.example/", "https://a.example/a b", "https://a.example/\n"] {
+            assert!(absolute(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -167,3 +167,35 @@ pub const SECRET_VARIABLES: &[&str] =
 pub fn variables() -> impl Iterator<Item = &'static str> {
     OPTIONS.iter().flat_map(|opt| opt.variables).chain(SECRET_VARIABLES).copied()
 }
+
+/// The option that a misspelt name is nearest to, of those that `may` be meant; none if it is like none.
+pub fn nearest(name: &str, may: impl Fn(&Opt) -> bool) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    let distance = |opt: &&Opt| strsim::osa_distance(opt.name, &name);
+    let nearest = OPTIONS.iter().filter(|opt| may(opt)).min_by_key(distance)?;
+    // A third of the letters wrong is another word.
+    (distance(&nearest) <= nearest.name.len().div_ceil(3).min(4)).then_some(nearest.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_option_is_named_if_one_is_near() {
+        let any = |_: &Opt| true;
+        for (wrong, meant) in [
+            ("source", Some("sources")),
+            ("dry_run", Some("dry-run")),
+            ("Include_FastF1", Some("include-fastf1")),
+            ("retires", Some("retries")),
+            ("seson", Some("season")),
+            ("include-livetimings", Some("include-livetiming")),
+            ("no-such-option", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(wrong, any), meant, "{wrong}");
+        }
+        assert_ne!(nearest("buckets", |opt| opt.per_request), Some("bucket"));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::table::{OPTIONS, PAIR};
+use super::table::{OPTIONS, PAIR, nearest};
 use crate::error::{Error, Result};
 
 /// The options on the command line by name; a switch has an empty value.
@@ -17,7 +17,15 @@ pub fn given(arguments: &[String]) -> Result<BTreeMap<&'static str, String>> {
             Arg::Short(short) => OPTIONS.iter().find(|opt| opt.short == Some(*short)),
             Arg::Value(_) => None,
         };
-        let Some(opt) = found else { return Err(usage(argument.unexpected())) };
+        let Some(opt) = found else {
+            let meant = match &argument {
+                Arg::Long(name) => nearest(name, |_| true),
+                _ => None,
+            };
+            let meant = meant.map(|name| format!("did you mean --{name}? ")).unwrap_or_default();
+            let error = argument.unexpected();
+            return Err(Error::usage(format!("{error}; {meant}--help lists the options")));
+        };
         let value = match opt.value {
             None => String::new(),
             Some(_) => parser
@@ -55,14 +63,22 @@ impl<V: Fn(&str) -> Option<String>> Values<V> {
             .or_else(|| opt.default.map(str::to_owned))
     }
 
-    /// The value of an option, checked; the error names the option and the variables it can come from.
+    /// The value of an option, checked; the error names the option and the variable that it came from.
     pub fn parsed<T>(
         &self,
         name: &str,
         parse: impl Fn(&str) -> std::result::Result<T, String>,
     ) -> Result<Option<T>> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        parse(&value).map(Some).map_err(|why| Error::usage(format!("--{name}: {why}")))
+        parse(&value).map(Some).map_err(|why| Error::usage(format!("--{name}{}: {why}", self.whence(name))))
+    }
+
+    /// The variable that an option's value comes from, in brackets.
+    fn whence(&self, name: &str) -> String {
+        let opt = OPTIONS.iter().find(|opt| opt.name == name && !self.given.contains_key(name));
+        let mut variables = opt.into_iter().flat_map(|opt| opt.variables);
+        let set = variables.find(|name| (self.variable)(name).is_some());
+        set.map(|name| format!(" ({name})")).unwrap_or_default()
     }
 
     /// As [`Values::parsed`], for an option that must have a value.

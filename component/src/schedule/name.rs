@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use crate::error::{Error, Kind, Result};
 use crate::session::Event;
 
-/// The event of a season that a name means best.
+/// The event of a season that a name means best, and whether the name is a part of its names and of no other's.
 ///
 /// Fails if the name says too little, or fits no event or more than one well enough.
-pub fn closest<'a>(events: &'a [Event], season: i32, text: &str) -> Result<&'a Event> {
+pub fn closest<'a>(events: &'a [Event], season: i32, text: &str) -> Result<(&'a Event, bool)> {
     let query = distinctive(text, Some(season));
     let events: Vec<&Event> = events.iter().filter(|event| !event.testing).collect();
     let features: Vec<Vec<String>> = events.iter().map(|event| features(event, season)).collect();
-    let index = if is_long_enough(&query) { best(&query.replace(' ', ""), &features) } else { None };
-    index.and_then(|index| events.get(index).copied()).ok_or_else(|| {
+    let found = if is_long_enough(&query) { best(&query.replace(' ', ""), &features) } else { None };
+    let found = found.and_then(|(index, is_exact)| Some((*events.get(index)?, is_exact)));
+    found.ok_or_else(|| {
         let names: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
         let message =
             format!("{season} has no event clearly named {text:?}; its events: {}", names.join(", "));
@@ -59,12 +60,12 @@ fn features(event: &Event, season: i32) -> Vec<String> {
 }
 
 /// The one event that has the query within a feature; else the most similar one of those that have, or of
-/// all: at least half alike, and a tenth more alike than the next.
-fn best(query: &str, features: &[Vec<String>]) -> Option<usize> {
+/// all: at least half alike, and a tenth more alike than the next. Whether it is the one, too.
+fn best(query: &str, features: &[Vec<String>]) -> Option<(usize, bool)> {
     let containing: Vec<usize> =
         (0..features.len()).filter(|&i| features[i].iter().any(|f| f.contains(query))).collect();
     if let [only] = containing[..] {
-        return Some(only);
+        return Some((only, true));
     }
     let mut ratios: Vec<Vec<u32>> = features
         .iter()
@@ -93,7 +94,7 @@ fn best(query: &str, features: &[Vec<String>]) -> Option<usize> {
     let index = rows.iter().position(|row| *row == top)?;
     let second = rows.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, row)| *row).max().unwrap_or(0);
     let clear = second == 0 || f64::from(max) / f64::from(second) >= 1.0 + 0.1;
-    (max >= 50 && clear).then_some(index)
+    (max >= 50 && clear).then_some((index, false))
 }
 
 /// `rapidfuzz.fuzz.ratio` in whole percent: twice the longest common subsequence over both lengths.

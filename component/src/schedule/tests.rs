@@ -121,6 +121,23 @@ fn chosen(round: Option<&str>, session: &str, now: &str) -> (u32, String) {
 }
 
 #[test]
+fn a_name_that_is_no_events_own_is_corrected_aloud() {
+    let corrected = |round| {
+        let session = asked(Some(round), "R", "2025-01-01").expect("there is one").expect("it has been");
+        (session.event, session.corrected)
+    };
+    let events = season_2024();
+    let own = &events.iter().find(|event| event.round == 1).expect("a first round").name;
+    assert_eq!(corrected(own), (own.clone(), None));
+    assert_eq!(corrected("1").1, None);
+    let misspelt = own.replacen(' ', "x ", 1);
+    let (event, said) = corrected(&misspelt);
+    let said = said.expect("it is said");
+    assert_eq!(&event, own);
+    assert!(said.contains(&misspelt) && said.contains(own), "{said}");
+}
+
+#[test]
 fn the_most_recent_race_is_the_last_event_whose_date_lies_before_now() {
     let at = |now| chosen(None, "R", now).0;
     // The date counts from midnight: on the day of the race it is that race.

@@ -145,7 +145,7 @@ fn check(inputs: &Inputs) -> Result<Option<Vec<Lap>>, TestCaseError> {
     let loaded = laps::load(inputs);
     // That a feed is missing is known to whoever fetched it.
     let missing = inputs.timing_data.is_none() || inputs.timing_app_data.is_none();
-    prop_assert!(loaded.laps.is_some() || missing || !loaded.warnings.is_empty());
+    prop_assert!(loaded.laps.is_some() || missing || !loaded.remarks.warnings.is_empty());
     if let Some(laps) = &loaded.laps {
         let lines = inputs.timing_data.unwrap_or_default().split(|byte| *byte == b'\n').count();
         prop_assert!(laps.len() <= 3 * (lines + 2), "{} laps of {lines} lines", laps.len());

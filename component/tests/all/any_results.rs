@@ -98,6 +98,7 @@ fn session(name: &str) -> Session {
         session_date: day,
         starts: day.into(),
         timing: true,
+        corrected: None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::time::Timedelta;
 
 /// Shifts the ends of each driver's laps so that the differences between drivers are the gaps that the feed
 /// gives. Fails, without having changed anything, if FastF1's function raises.
-pub fn align(drivers: &mut [DriverTiming], warnings: &mut Vec<String>) -> Result<(), Unusable> {
+pub fn align(drivers: &mut [DriverTiming], notes: &mut Vec<String>) -> Result<(), Unusable> {
     if drivers.iter().flat_map(|driver| &driver.gaps).all(|gap| gap.to_leader == ToLeader::Unknown) {
         return Ok(());
     }
@@ -27,7 +27,7 @@ pub fn align(drivers: &mut [DriverTiming], warnings: &mut Vec<String>) -> Result
         }
     }
     if !unaligned.is_empty() {
-        warnings.push(format!("the laps of these drivers are not aligned: {}", unaligned.join(", ")));
+        notes.push(format!("the laps of these drivers are not aligned: {}", unaligned.join(", ")));
     }
     Ok(())
 }

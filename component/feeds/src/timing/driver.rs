@@ -25,11 +25,11 @@ pub struct DriverLaps {
 pub fn laps(
     number: &str,
     updates: &[Update],
-    warnings: &mut Vec<String>,
+    notes: &mut Vec<String>,
 ) -> Result<Option<DriverLaps>, Unusable> {
     let (ends, late) = lap_ends(updates);
     if late > 0 {
-        warnings.push(format!(
+        notes.push(format!(
             "driver {number}: ignored late data of laps before the current one ({late} messages); \
              the laps may contain errors"
         ));
@@ -72,8 +72,7 @@ pub fn laps(
         first.pit_in_time = None;
     }
     if !doubtful.is_empty() {
-        warnings
-            .push(format!("driver {number}: times that contradict each other near the laps {doubtful:?}"));
+        notes.push(format!("driver {number}: times that contradict each other near the laps {doubtful:?}"));
     }
     Ok(Some(DriverLaps { laps, split_times }))
 }

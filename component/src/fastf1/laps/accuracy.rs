@@ -3,12 +3,13 @@
 use super::super::lap::Lap;
 use super::super::time::Timedelta;
 use super::Participant;
+use crate::document::Remarks;
 
 /// By how many seconds times that should be equal may differ.
 const TOLERANCE: f64 = 0.003;
 
 /// Marks the laps that are accurate: all times are there and add up, no pit stop, green or yellow flags.
-pub fn check(laps: &mut [Lap], drivers: &[Participant], warnings: &mut Vec<String>) {
+pub fn check(laps: &mut [Lap], drivers: &[Participant], remarks: &mut Remarks) {
     for driver in drivers {
         let mut previous: Option<&Lap> = None;
         let mut contradictions = 0;
@@ -30,11 +31,11 @@ pub fn check(laps: &mut [Lap], drivers: &[Participant], warnings: &mut Vec<Strin
             .collect();
         let number = &driver.number;
         if verdicts.is_empty() {
-            warnings.push(format!("driver {number}: no laps to check for accuracy"));
+            remarks.note(format!("driver {number}: no laps to check for accuracy"));
         }
         if contradictions > 0 {
-            warnings
-                .push(format!("driver {number}: the times of {contradictions} laps contradict each other"));
+            remarks
+                .note(format!("driver {number}: the times of {contradictions} laps contradict each other"));
         }
         let of_driver = laps.iter_mut().filter(|lap| *lap.driver_number == *driver.number);
         for (lap, verdict) in of_driver.zip(verdicts) {

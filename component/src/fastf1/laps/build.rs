@@ -1,5 +1,6 @@
 //! From timing and tyres to laps (FastF1's `_load_laps_data`).
 
+use crate::document::Remarks;
 use std::rc::Rc;
 
 use super::super::feed::Unusable;
@@ -33,12 +34,7 @@ struct TyredLap {
 
 impl SessionFacts<'_> {
     /// The laps of all drivers, in the order of the drivers. Fails if FastF1's function raises.
-    pub fn laps(
-        &self,
-        timing: &Timing,
-        tyres: &Tyres,
-        warnings: &mut Vec<String>,
-    ) -> Result<Vec<Lap>, Unusable> {
+    pub fn laps(&self, timing: &Timing, tyres: &Tyres, remarks: &mut Remarks) -> Result<Vec<Lap>, Unusable> {
         let status = self.status;
         let track_status =
             self.track_status.ok_or_else(|| Unusable::new("the track's status is not known"))?;
@@ -56,7 +52,7 @@ impl SessionFacts<'_> {
                 first.pit_out_time =
                     first.pit_out_time.filter(|out| status.start.is_none_or(|start| *out >= start));
             }
-            let Some(tyred) = self.tyred_laps(driver, &timed, tyres, first_end, warnings)? else { continue };
+            let Some(tyred) = self.tyred_laps(driver, &timed, tyres, first_end, remarks)? else { continue };
             let starts = self.lap_starts(&tyred, status);
             let ages = tyre_lives(&tyred)?;
             let names: [Rc<str>; 3] = [&*driver.abbreviation, &*driver.number, &*driver.team].map(Into::into);
@@ -76,10 +72,10 @@ impl SessionFacts<'_> {
         // Without any lap in the timing data pandas has no times to compare with.
         let comparable = first_end.is_some() || track_status.is_empty();
         if !comparable || !add_track_status(&mut laps, track_status) {
-            warnings.push("the track's status could not be added to all laps".into());
+            remarks.warn("the track's status could not be added to all laps");
         }
         laps.chunk_by_mut(|a, b| a.driver_number == b.driver_number).for_each(fill_speeds);
-        accuracy::check(&mut laps, self.drivers, warnings);
+        accuracy::check(&mut laps, self.drivers, remarks);
         Ok(laps)
     }
 
@@ -90,7 +86,7 @@ impl SessionFacts<'_> {
         timed: &[TimedLap],
         tyres: &Tyres,
         first_end: Option<Timedelta>,
-        warnings: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<Option<Vec<TyredLap>>, Unusable> {
         let number = &driver.number;
         let corrected;
@@ -102,7 +98,7 @@ impl SessionFacts<'_> {
             let renumbered;
             (corrected, renumbered) = stints::corrected(tyres, &in_laps, race_start)?;
             if renumbered {
-                warnings.push(format!("driver {number}: corrected the count of the tyre stints"));
+                remarks.note(format!("driver {number}: corrected the count of the tyre stints"));
             }
             tyres = &corrected;
         }
@@ -115,11 +111,11 @@ impl SessionFacts<'_> {
                 Ok(Some(vec![TyredLap { timed, tyre, generated: true }]))
             }
             ([], _) => {
-                warnings.push(format!("driver {number}: no laps"));
+                remarks.warn(format!("driver {number}: no laps"));
                 Ok(None)
             }
             (timed, []) => {
-                warnings.push(format!("driver {number}: no tyres"));
+                remarks.warn(format!("driver {number}: no tyres"));
                 let tyre = Tyre {
                     time: None,
                     stint: 0,

@@ -5,17 +5,18 @@ use super::super::ergast;
 use super::super::lap::Lap;
 use super::super::value::{Json, Value};
 use super::Participant;
+use crate::document::Remarks;
 use crate::jolpica::races;
 
 /// Sets the first laps' times from Jolpica's `laps/1.json`.
-pub fn add(laps: &mut [Lap], document: &[u8], drivers: &[Participant], warnings: &mut Vec<String>) {
+pub fn add(laps: &mut [Lap], document: &[u8], drivers: &[Participant], remarks: &mut Remarks) {
     let mut json = Json::default();
     let Some(races) = json.read_bytes(document).and_then(races) else {
-        warnings.push("no times of the first lap: Jolpica's answer holds no races".into());
+        remarks.warn("no times of the first lap: Jolpica's answer holds no races");
         return;
     };
     let Some(race) = races.items().next() else {
-        warnings.push("no times of the first lap: Jolpica has none for this race".into());
+        remarks.warn("no times of the first lap: Jolpica has none for this race");
         return;
     };
     let laps_of = race.get("Laps").into_iter().flat_map(Value::items);

@@ -1,5 +1,6 @@
 //! A last lap for cars that retired on track (FastF1's `_fix_missing_laps_retired_on_track`).
 
+use crate::document::Remarks;
 use std::rc::Rc;
 
 use super::super::feed::Unusable;
@@ -19,7 +20,7 @@ pub fn add(
     laps: &mut Vec<Lap>,
     facts: &SessionFacts,
     total_laps: Result<Option<i64>, Unusable>,
-    warnings: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Result<(), Unusable> {
     let status = facts.status;
     let mut added = Vec::new();
@@ -30,7 +31,7 @@ pub fn add(
             continue;
         }
         let total_laps = total_laps.clone()?;
-        let Some(end) = assumed_end(driver_laps, status, total_laps, warnings) else { continue };
+        let Some(end) = assumed_end(driver_laps, status, total_laps, remarks) else { continue };
         added.extend(driver_laps.last().map(|last| unfinished(last, end, facts)));
     }
     if !added.is_empty() {
@@ -47,7 +48,7 @@ fn assumed_end(
     laps: &[Lap],
     status: &SessionStatus,
     total_laps: Option<i64>,
-    warnings: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Option<Timedelta> {
     let last = laps.last()?;
     let reference = last.time.or(last.lap_start_time)?;
@@ -61,7 +62,7 @@ fn assumed_end(
     if total_laps.is_some_and(|total| last.lap_number == total as f64) {
         let driver_finish = laps.iter().filter_map(|lap| lap.time).max();
         if let (Some(finish), Some(driver_finish)) = (finish.and_then(|finish| finish.time), driver_finish) {
-            warnings.push(format!(
+            remarks.note(format!(
                 "driver {}: finished {:.3} s before the session's recorded end",
                 last.driver_number,
                 (finish - driver_finish).total_seconds()

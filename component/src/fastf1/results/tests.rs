@@ -23,6 +23,7 @@ fn session(name: SessionName) -> Session {
         session_date: day,
         starts: day.into(),
         timing: true,
+        corrected: None,
     }
 }
 
