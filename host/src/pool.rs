@@ -28,13 +28,16 @@ const NEXT_DOOR: Duration = Duration::from_secs(1);
 /// How long to wait for a response, and then for each piece of it, if the job does not say. WASI's own default.
 const SILENCE: Duration = Duration::from_secs(600);
 
+/// A proxy's URL, whether TLS is spoken, and how long a connection may take to come about.
+type Way = (Option<String>, bool, Duration);
+
 /// HTTP clients, each made when it is first asked for.
 #[derive(Debug)]
 pub struct Pool {
     peer: Peer,
     proxies: Proxies,
     /// By the proxy's URL, and by whether they speak TLS.
-    clients: Mutex<HashMap<(Option<String>, bool, Duration), Client>>,
+    clients: Mutex<HashMap<Way, Client>>,
 }
 
 impl Default for Pool {
