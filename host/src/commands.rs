@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::outcome::exit_code;
-use crate::stdio::say;
+use crate::stdio::complain;
 
 /// The exit code of a command. If it failed, stderr gets the reason, in one line.
 pub fn ended(outcome: Result<u8>) -> ExitCode {
     ExitCode::from(outcome.unwrap_or_else(|error| {
-        say(&format!("{error:#}"));
+        complain(&format!("{error:#}"));
         exit_code(&error)
     }))
 }

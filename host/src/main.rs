@@ -132,8 +132,11 @@ fn log_to_stderr() {
         Targets::new().with_default(asked.unwrap_or(LevelFilter::WARN)).with_target("aws_", LevelFilter::OFF);
     // s3s logs each request that it refuses as an error; the client hears of it anyway.
     let level = if asked.is_some() { level } else { level.with_target("s3s", LevelFilter::OFF) };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
     // A reader of stderr that has gone must not end the program.
-    let lines = lines.log_internal_errors(false);
+    let lines = || tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    let lines = match stdio::is_json() {
+        true => lines().json().flatten_event(true).boxed(),
+        false => lines().without_time().boxed(),
+    };
     tracing_subscriber::registry().with(lines.with_filter(level)).init();
 }

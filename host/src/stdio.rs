@@ -4,6 +4,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use f1_ingest_component::log::{Format, Log};
+
+use crate::variables::variable;
+
 /// Writes `text` to stdout in one piece: its reader may close the pipe after the line that it looked for.
 pub fn announce(text: &str) {
     if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -11,10 +15,35 @@ pub fn announce(text: &str) {
     }
 }
 
-/// Writes a line to stderr, with the program's name before it.
+/// Writes a line to stderr: what the program does.
 pub fn say(text: &str) {
-    let line = format!("f1-ingest: {text}\n");
-    aside(move || drop(std::io::stderr().lock().write_all(line.as_bytes())));
+    line(text, Log::info);
+}
+
+/// Writes a line to stderr: why the program failed.
+pub fn complain(text: &str) {
+    line(text, Log::error);
+}
+
+/// With the program's name before it; or as JSON, at the level of `say`, if the log is to be JSON.
+fn line(text: &str, say: fn(&Log, &str)) {
+    let text = text.to_owned();
+    aside(move || match is_json() {
+        true => say(&Log { format: Format::Json, run_id: String::new() }, &text),
+        false => drop(std::io::stderr().lock().write_all(format!("f1-ingest: {text}\n").as_bytes())),
+    });
+}
+
+/// Whether the log is to be JSON, as the command line or the environment says. It is asked before either was understood,
+/// as a collector of logs must hear of a refusal as well.
+pub fn is_json() -> bool {
+    let arguments: Vec<String> =
+        std::env::args_os().map(|text| text.to_string_lossy().into_owned()).collect();
+    let option = arguments.iter().enumerate().rev().find_map(|(at, argument)| match argument.as_str() {
+        "--log-format" => arguments.get(at + 1).cloned(),
+        argument => argument.strip_prefix("--log-format=").map(str::to_owned),
+    });
+    option.or_else(|| variable("F1_LOG_FORMAT")).is_some_and(|format| format == "json")
 }
 
 /// Lets `say` write what it has to say, but does not wait for long: nobody may be reading the pipe, and it may be full.

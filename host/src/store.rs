@@ -9,7 +9,6 @@ mod names;
 mod uploads;
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
@@ -21,12 +20,13 @@ use percent_encoding::percent_decode_str;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use crate::files::{is_inside, write_whole};
+use crate::files::is_inside;
 use crate::pool::internal;
 use crate::random;
 use crate::variables::Variables;
 use access::{AsAws, OneKey};
 use folder::Folder;
+use names::STAGED;
 
 /// The bucket of a job that names none.
 pub const BUCKET: &str = "f1-data";
@@ -77,7 +77,7 @@ impl EmbeddedS3 {
         // s3s-fs clears temporary files away when it opens a folder; no other process may be writing one then.
         lock.lock()?;
         let opened = Folder::open(folder).map_err(|error| usage(anyhow!("{error:?}")))?;
-        uploads::clear_torn(folder)?;
+        clear_killed(folder)?;
         drop(lock);
         let mut service = S3ServiceBuilder::new(opened);
         service.set_auth(OneKey { key: key.to_owned(), secret: secret.into() });
@@ -94,9 +94,8 @@ impl EmbeddedS3 {
 
     /// Answers any client's request.
     ///
-    /// s3s-fs first looks whether an object is there and writes it later, its metadata last. So requests take turns:
-    /// `If-None-Match: *` holds between two of them. And a note names a new object until it is whole: a PUT or
-    /// completion that failed or was killed half-way leaves no object.
+    /// s3s-fs first looks whether an object is there and writes it later. So requests take turns: `If-None-Match: *` holds
+    /// between two of them. An object gets its name when it is whole, and is on the disk before this answers.
     pub async fn answer(&self, request: Request<s3s::Body>) -> Result<Response<s3s::Body>> {
         if !access::is_signed(&request) {
             // It will be refused: whatever it says, and however slowly, it keeps nobody waiting.
@@ -106,21 +105,11 @@ impl EmbeddedS3 {
         let _turn = self.turn.lock().await;
         let _lock = lock::taken(File::create(self.folder.join(LOCK))?).await?;
         self.clear_unfinished()?;
-        let object = object(&request).map(|object| self.folder.join(object)).filter(|path| !path.exists());
-        if let Some(object) = &object {
-            let relative = object.strip_prefix(&self.folder)?;
-            write_whole(&self.folder.join(UNFINISHED), relative.to_string_lossy().as_bytes())?;
-        }
+        let object = object(&request).map(|object| self.folder.join(object));
         let response = self.service.call(request).await.map_err(|error| anyhow!("{error:?}"))?;
-        if let Some(object) = object {
-            match response.status().is_success() {
-                true => {
-                    let folder = self.folder.clone();
-                    tokio::task::spawn_blocking(move || durable::object(&folder, &object)).await??;
-                    fs::remove_file(self.folder.join(UNFINISHED))?;
-                }
-                false => self.clear_unfinished()?,
-            }
+        if let Some(object) = object.filter(|object| response.status().is_success() && object.is_file()) {
+            let folder = self.folder.clone();
+            tokio::task::spawn_blocking(move || durable::object(&folder, &object)).await??;
         }
         Ok(response)
     }
@@ -136,37 +125,31 @@ impl EmbeddedS3 {
         }
     }
 
-    /// Removes the object that a note says was not finished, and what is left of its parts. A note that names nothing
-    /// which can be removed is set aside: a power cut, a full disk or an odd key may have left any bytes in it.
+    /// Sets a note of an earlier version aside, whatever is in it: no name in it is to be trusted.
     fn clear_unfinished(&self) -> Result<()> {
         let note = self.folder.join(UNFINISHED);
-        match note.symlink_metadata() {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            _ => {}
+        if note.symlink_metadata().is_ok() {
+            let aside = format!("{UNFINISHED}.{}", random::hex_of(4));
+            tracing::warn!("{}: a note of an earlier version; set aside as {aside}", note.display());
+            fs::rename(&note, self.folder.join(aside))?;
+            uploads::clear_torn(&self.folder)?;
         }
-        let object = fs::read(&note).ok().and_then(|bytes| String::from_utf8(bytes).ok()).map(PathBuf::from);
-        let object = object.filter(|object| is_inside(object) && object.components().count() > 1);
-        let object = object.filter(|object| !leads_out(&self.folder, object));
-        match object.map(|object| fs::remove_file(self.folder.join(object))) {
-            Some(Ok(())) => {}
-            Some(Err(error)) if error.kind() == ErrorKind::NotFound => {}
-            _ => tracing::warn!("{}: names no unfinished object; set aside", note.display()),
-        }
-        uploads::clear_torn(&self.folder)?;
-        if note.is_dir() {
-            return Ok(fs::rename(&note, self.folder.join(format!("{UNFINISHED}.{}", random::hex_of(4))))?);
-        }
-        Ok(fs::remove_file(note)?)
+        Ok(())
     }
 }
 
-/// Whether a link on the way to an object leads out of the store's folder.
-fn leads_out(folder: &Path, object: &Path) -> bool {
-    let parent = folder.join(object).parent().and_then(|parent| parent.canonicalize().ok());
-    !matches!((parent, folder.canonicalize()), (Some(parent), Ok(folder)) if parent.starts_with(&folder))
+/// Removes what requests that were killed left: staged objects, and uploads that no request can name any more.
+fn clear_killed(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        if entry.path().join(STAGED).exists() {
+            durable::clear_staged(folder, &entry.file_name().to_string_lossy());
+        }
+    }
+    Ok(uploads::clear_torn(folder)?)
 }
 
 const LOCK: &str = ".f1-ingest.lock";
+/// The note that an earlier version left of an object that was not whole yet.
 const UNFINISHED: &str = ".f1-ingest.unfinished";
 
 /// The file of the object that a request is to make, relative to the store's folder; none if it is to make none.
@@ -205,14 +188,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = EmbeddedS3::open(folder.path(), "key", "secret", "us-east-2").unwrap();
         fs::create_dir(folder.path().join("bucket")).unwrap();
-        fs::write(folder.path().join("bucket/half"), "half").unwrap();
+        fs::write(folder.path().join("bucket").join(STAGED), "half").unwrap();
+        fs::write(folder.path().join(names::about("bucket", STAGED, "metadata")), "{}").unwrap();
         fs::write(folder.path().join("bucket/whole"), "whole").unwrap();
-        fs::write(folder.path().join(UNFINISHED), "bucket/half").unwrap();
         fs::write(folder.path().join(".upload_id-a.part-2"), "half").unwrap();
+        fs::write(folder.path().join(UNFINISHED), "bucket/whole").unwrap();
+        drop(store);
+        let store = EmbeddedS3::open(folder.path(), "key", "secret", "us-east-2").unwrap();
         store.answer(Request::new(s3s::Body::empty())).await.unwrap();
-        assert!(!folder.path().join("bucket/half").exists());
+        assert!(!folder.path().join("bucket").join(STAGED).exists());
+        assert!(!folder.path().join(names::about("bucket", STAGED, "metadata")).exists());
         assert!(!folder.path().join(".upload_id-a.part-2").exists());
-        assert!(folder.path().join("bucket/whole").exists());
+        assert!(folder.path().join("bucket/whole").exists(), "no name in a note is to be trusted");
         assert!(!folder.path().join(UNFINISHED).exists());
     }
 

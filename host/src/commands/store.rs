@@ -1,13 +1,16 @@
 //! `f1-ingest store`: a folder as an S3 store, for any client.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
-use f1_ingest_component::error::Error;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 
 use crate::listen::{self, Callers};
-use crate::stdio::announce;
+use crate::stdio::{announce, say};
 use crate::store::{EmbeddedS3, random_key};
 use crate::variables::variable;
 
@@ -17,10 +20,6 @@ const REGION: &str = "us-east-2";
 /// Serves `folder` at `address` (`host:port`) until it is told to stop. Keys and region are those of the environment, if
 /// it has them. Fails if the folder or the address cannot be used.
 pub fn serve(folder: &Path, address: &str) -> Result<u8> {
-    if !folder.is_dir() {
-        let why = "there is no such folder; `run --store` makes one";
-        return Err(Error::usage(format!("{}: {why}", folder.display())).into());
-    }
     let key = variable("AWS_ACCESS_KEY_ID").unwrap_or_else(random_key);
     let (secret, shown) = match variable("AWS_SECRET_ACCESS_KEY") {
         // Whoever set it knows it; it is not for everybody who sees this output.
@@ -33,7 +32,20 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
     };
     let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
     let region = region.unwrap_or_else(|| REGION.to_owned());
-    let store = Arc::new(EmbeddedS3::open(folder, &key, &secret, &region)?);
+    let served = Served {
+        folder: folder.to_owned(),
+        key: key.clone(),
+        secret,
+        region: region.clone(),
+        store: OnceLock::new(),
+    };
+    if served.open()?.is_none() {
+        say(&format!(
+            "{} is not there and is not made, as the name may be mistyped: requests are refused until there is such a folder",
+            folder.display()
+        ));
+    }
+    let served = Arc::new(served);
     listen::runtime()?.block_on(async {
         let listener = listen::bind(address).await?;
         let endpoint = listener.local_addr()?;
@@ -50,13 +62,52 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
             Callers::Programs,
             // As at S3, a request that came whole is carried out even if its client does not wait for the answer.
             move |request| {
-                let store = store.clone();
-                async move {
-                    tokio::spawn(async move { store.answer(request.map(s3s::Body::from)).await }).await?
-                }
+                let served = served.clone();
+                async move { tokio::spawn(async move { served.answer(request).await }).await? }
             },
             async {},
         )
         .await
     })
+}
+
+/// How many bytes of a request are read before it takes its turn in the folder. A slow client of a longer one holds up
+/// others.
+const AHEAD: u64 = 16 << 20;
+
+/// A folder, and its store once the folder is there.
+struct Served {
+    folder: PathBuf,
+    key: String,
+    secret: String,
+    region: String,
+    store: OnceLock<EmbeddedS3>,
+}
+
+impl Served {
+    /// The store; none as long as the folder is not there.
+    fn open(&self) -> Result<Option<&EmbeddedS3>> {
+        if self.store.get().is_none() && self.folder.is_dir() {
+            let store = EmbeddedS3::open(&self.folder, &self.key, &self.secret, &self.region)?;
+            self.store.get_or_init(|| store);
+        }
+        Ok(self.store.get())
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<s3s::Body>> {
+        let request = match request.body().size_hint().exact().filter(|length| *length <= AHEAD) {
+            None => request.map(s3s::Body::from),
+            Some(_) => {
+                let (head, body) = request.into_parts();
+                Request::from_parts(head, s3s::Body::from(body.collect().await?.to_bytes()))
+            }
+        };
+        match self.open()? {
+            Some(store) => store.answer(request).await,
+            None => {
+                let why = format!("{} is not there: make it, or correct its name\n", self.folder.display());
+                Ok(Response::builder().status(StatusCode::SERVICE_UNAVAILABLE).body(s3s::Body::from(why))?)
+            }
+        }
+    }
 }

@@ -10,7 +10,9 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
 use super::completion::{Completion, Seen};
+use super::durable::New;
 use super::{names, uploads};
+use crate::files::is_inside;
 
 /// A folder's objects and uploads.
 pub struct Folder {
@@ -23,6 +25,23 @@ impl Folder {
     /// Opens a folder that is there. Nobody else may be writing into it: s3s-fs clears temporary files away.
     pub fn open(path: &Path) -> s3s_fs::Result<Folder> {
         Ok(Folder { s3: FileSystem::new(path)?, path: path.to_owned(), seen: Mutex::default() })
+    }
+}
+
+/// What a client hears of a folder that cannot be written to.
+fn unusable(error: io::Error) -> s3s::S3Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            s3_error!(error, ServiceUnavailable, "the store's disk is full: make room")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            s3_error!(
+                error,
+                ServiceUnavailable,
+                "the store's folder may not be written to: correct its rights"
+            )
+        }
+        _ => s3_error!(error, InternalError),
     }
 }
 
@@ -62,8 +81,30 @@ impl S3 for Folder {
         list_objects: ListObjectsInput -> ListObjectsOutput,
         list_objects_v2: ListObjectsV2Input -> ListObjectsV2Output,
         list_parts: ListPartsInput -> ListPartsOutput,
-        put_object: PutObjectInput -> PutObjectOutput,
         upload_part_copy: UploadPartCopyInput -> UploadPartCopyOutput,
+    }
+
+    /// s3s-fs gives an object its name before its bytes are on the disk and before its metadata. So a new object is written
+    /// under another name, and gets its own when it is whole.
+    async fn put_object(
+        &self,
+        mut request: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
+        request.credentials = None;
+        let PutObjectInput { bucket, key, .. } = &request.input;
+        let new = New { store: self.path.clone(), bucket: bucket.clone(), key: key.clone() };
+        if !is_inside(Path::new(key)) || key.ends_with('/') || new.object().exists() {
+            return self.s3.put_object(request).await;
+        }
+        new.check().map_err(|why| s3_error!(KeyTooLongError, "{}", why))?;
+        request.input.key = names::STAGED.to_owned();
+        let response = self.s3.put_object(request).await;
+        let named = match response.is_ok() {
+            true => tokio::task::spawn_blocking(move || new.name().inspect_err(|_| new.clear())).await,
+            false => Ok(new.clear()).map(Ok),
+        };
+        named.map_err(io::Error::other).flatten().map_err(unusable)?;
+        response
     }
 
     async fn upload_part(

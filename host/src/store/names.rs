@@ -20,6 +20,12 @@ pub fn about(bucket: &str, key: &str, what: &str) -> String {
     format!(".bucket-{}.object-{}.{what}.json", encoded(bucket), encoded(key))
 }
 
+/// The key under which an object in one piece is written before it has its own: only one request at a time writes.
+pub const STAGED: &str = ".f1-ingest.staged";
+
+/// The files of what is known about an object that is there.
+pub const KNOWN: [&str; 2] = ["metadata", "internal"];
+
 /// What a file holds of an upload.
 pub enum Piece<'a> {
     /// `.upload-<id>.json`

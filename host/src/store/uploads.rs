@@ -55,7 +55,11 @@ pub fn clear_torn(folder: &Path) -> io::Result<()> {
         }
     }
     for (_, torn) in pieces.iter().filter(|(id, _)| !(owned.contains(*id) && described.contains(*id))) {
-        torn.iter().try_for_each(|name| fs::remove_file(folder.join(name)))?;
+        for name in torn.iter() {
+            if let Err(error) = fs::remove_file(folder.join(name)) {
+                tracing::warn!("{name}, of an upload that was killed, cannot be removed: {error}");
+            }
+        }
     }
     Ok(())
 }
