@@ -14,7 +14,8 @@ use f1_ingest_component::options::{Command, parse};
 use f1_ingest_component::schedule::session_asked_for;
 use f1_ingest_component::source::Source;
 use futures_util::TryStreamExt;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::{CONTENT_LENGTH, HeaderMap};
 
 use crate::compare::{Agreement, Value, compare};
 use crate::synthetic::recording::Session;
@@ -47,7 +48,8 @@ impl Transport for &Replay {
             Some((status, file)) => (*status, fs::read(file).expect("a recorded body")),
             None => (StatusCode::NOT_FOUND, b"Not Found".to_vec()),
         };
-        Ok(Response { status, headers: HeaderMap::new(), body })
+        let headers = HeaderMap::from_iter([(CONTENT_LENGTH, body.len().into())]);
+        Ok(Response { status, headers, body })
     }
 }
 

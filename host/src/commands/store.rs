@@ -59,7 +59,7 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
         ));
         listen::serve(
             listener,
-            Callers::Programs,
+            Callers::Signers,
             // As at S3, a request that came whole is carried out even if its client does not wait for the answer.
             move |request| {
                 let served = served.clone();

@@ -245,7 +245,7 @@ fn on_a_terminal_each_source_has_a_line_and_elsewhere_none() {
 fn a_line_tells_how_long_it_takes_if_a_length_is_known() {
     let Some(python) = python() else { return };
     let gate = Gate::default();
-    let body = format!(r#"{{"MRData":{{"x":"{}"}}}}"#, "0".repeat(99_981)).into_bytes();
+    let body = format!(r#"{{"MRData":{{"total":"1","x":"{}"}}}}"#, "0".repeat(99_969)).into_bytes();
     let (store, upstream) = (Store::start(), Upstream::start([Reply::Halfway(gate.clone(), body)]));
     let mut run = on_a_terminal(&python, &["--jolpica-url", &upstream.url("/results.json")]);
     let mut run = Running(run.envs(store.environment()).stdout(Stdio::piped()).spawn().unwrap());

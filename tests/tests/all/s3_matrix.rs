@@ -254,7 +254,8 @@ fn in_parts_to_a_taken_key(server: &Visit) -> Option<String> {
         server.put(&key, "another");
         server.printed.lock().unwrap().push(key.clone());
         gate.open();
-        let run = run.join().unwrap()?.expect(1);
+        // Another run was quicker: not now.
+        let run = run.join().unwrap()?.expect(75);
         assert_eq!(server.objects()[&key].bytes(), b"another");
         Some(run)
     })?;
