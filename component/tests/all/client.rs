@@ -49,6 +49,16 @@ fn redirects_in_a_circle_end() {
 }
 
 #[test]
+fn a_part_that_was_not_asked_for_is_asked_for_again_and_never_taken_for_the_whole() {
+    let part = || answer(206, &[("content-range", "bytes 0-3/9")]);
+    let script = Script::of([part(), answer(200, &[])]);
+    assert_eq!(get(&script, &job(&[])).unwrap().body, b"body");
+    let script = Script::of((0..5).map(|_| part()));
+    let error = get(&script, &job(&[])).unwrap_err();
+    assert!(error.kind == Kind::Network && error.message.contains("206"), "{error}");
+}
+
+#[test]
 fn retry_after_is_waited_for_up_to_five_minutes() {
     let script = Script::of([answer(429, &[("retry-after", "300")]), answer(200, &[])]);
     get(&script, &job(&[])).unwrap();
