@@ -13,7 +13,6 @@ use std::time::Duration;
 use anyhow::Result;
 use bytes::Bytes;
 use f1_ingest_component::error::Error;
-use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{Either, Full};
@@ -41,8 +40,8 @@ pub enum Callers {
     Programs,
     /// Whoever knows a secret that no page knows: what answers asks for it.
     WithToken,
-    /// Programs of this machine, and whoever signs for S3: the signature decides then.
-    Signers,
+    /// As [`Callers::Programs`], which may ask it by these names too: one that begins with a dot is what names end in.
+    ProgramsBy(&'static [String]),
 }
 
 /// A runtime for a server.
@@ -93,11 +92,9 @@ where
         let service = service_fn(move |request: Request<Incoming>| {
             let busy = held.busy();
             let refusal = match callers {
-                Callers::Programs => pages::refusal(&request, address),
+                Callers::Programs => pages::refusal(&request, address, &[]),
                 Callers::WithToken => None,
-                // No page can sign, and a proxy in front of a store has a name.
-                Callers::Signers if is_signed(&request) => None,
-                Callers::Signers => pages::refusal(&request, address),
+                Callers::ProgramsBy(names) => pages::refusal(&request, address, names),
             };
             let answer = match refusal {
                 Some(why) => Either::Left(why),
@@ -164,12 +161,6 @@ fn or_500<B>(answer: Result<Response<B>>) -> Response<Either<B, Full<Bytes>>> {
         tracing::error!("{error:#}");
         plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}"))
     })
-}
-
-/// Whether a request says that it is signed, as S3 has it in a header.
-fn is_signed<B>(request: &Request<B>) -> bool {
-    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
-    authorization.is_some_and(|value| value.starts_with(b"AWS4-HMAC-SHA256 "))
 }
 
 fn plain<B>(status: StatusCode, text: &str) -> Response<Either<B, Full<Bytes>>> {

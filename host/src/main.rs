@@ -87,6 +87,10 @@ enum Commands {
         /// Address to listen on
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000")]
         listen: String,
+        /// A name by which clients may ask it, such as a proxy's in front of it; may be repeated. `.example.org` stands for
+        /// all names that end so
+        #[arg(long, value_name = "NAME")]
+        name: Vec<String>,
     },
     /// Serve recordings as http://ADDR/<host>/<path>, for runtimes other than this one
     Replay {
@@ -116,7 +120,7 @@ fn main() -> ExitCode {
         Commands::Check { arguments } => commands::check::check(arguments),
         Commands::Serve { arguments } => commands::serve::serve(arguments),
         Commands::Demo => commands::demo::demo(),
-        Commands::Store { dir, listen } => commands::store::serve(&dir, &listen),
+        Commands::Store { dir, listen, name } => commands::store::serve(&dir, &listen, name),
         Commands::Replay { dirs, listen } => commands::replay::serve(&dirs, &listen),
         Commands::Component { output, precompiled, wit } => {
             commands::component::component(output.as_deref(), precompiled, wit)

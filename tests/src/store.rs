@@ -28,10 +28,22 @@ impl Store {
         std::fs::create_dir(folder.path().join(BUCKET)).expect("there is room for a bucket");
         let path = folder.path().to_str().expect("a temporary path is UTF-8");
         let keys = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
-        let mut server = command(&["store", path, "--listen", "127.0.0.1:0"], &keys)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("f1-ingest starts");
+        let mut server = command(
+            &[
+                "store",
+                path,
+                "--listen",
+                "127.0.0.1:0",
+                "--name",
+                ".amazonaws.com",
+                "--name",
+                ".amazonaws.com.cn",
+            ],
+            &keys,
+        )
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("f1-ingest starts");
         let output = BufReader::new(server.stdout.take().expect("stdout is piped"));
         let server = Running(server);
         let address = output
@@ -111,6 +123,15 @@ pub fn unfinished(folder: &Path) -> Vec<String> {
     let files = std::fs::read_dir(folder).expect("a store has a folder").map(|file| file.expect("a file"));
     let names = files.map(|file| file.file_name().into_string().expect("names are UTF-8"));
     names.filter(|name| name.contains(".upload") || name.starts_with(".tmp")).collect()
+}
+
+/// Makes open uploads older than any run may last, so that they are surely dead.
+pub fn grow_old(folder: &Path) {
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(8 * 24 * 3600);
+    for name in unfinished(folder) {
+        let file = std::fs::File::options().write(true).open(folder.join(name)).expect("a file");
+        file.set_modified(long_ago).expect("a time of its own");
+    }
 }
 
 /// The keys of the objects that lie as files in a bucket's folder.

@@ -19,7 +19,7 @@ use f1_ingest_tests::faults::objects::objects;
 use f1_ingest_tests::faults::plan::{PART, PLENTY, Plan, Rules, Run};
 use f1_ingest_tests::faults::run::{End, bucket, run};
 use f1_ingest_tests::faults::verdict::wrongs;
-use f1_ingest_tests::store::{BUCKET, Store, unfinished};
+use f1_ingest_tests::store::{BUCKET, Store, grow_old, unfinished};
 
 /// The runs mostly wait: for the next attempt, or for an answer that never comes.
 const AT_ONCE: usize = 64;
@@ -91,8 +91,9 @@ fn carry_out(plan: &Plan, store: &Store) -> (Vec<End>, Vec<String>) {
     });
     clear(store);
     let mut wrongs = wrongs(plan, &ends, &objects(&bucket));
-    // What is left of uploads, the next run that sends in parts ends.
+    // What is left of uploads, a run that sends in parts ends once they are older than any run may be.
     if !unfinished(store.folder()).is_empty() {
+        grow_old(store.folder());
         let next = Run {
             length: PART + 1,
             options: Vec::new(),

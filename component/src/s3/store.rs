@@ -215,7 +215,11 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         let outcome = self.make(made, Method::PUT, &url, &headers, body, warnings).await?;
         let Outcome::Written(made) = &outcome else { return Ok(outcome) };
         if self.is_conditional.get().is_none() && body.len() <= LONGEST_PROBE {
-            self.probe(&url, headers, body, warnings).await;
+            // Until then nobody else who saw the key free can be sure of it and have printed it.
+            let is_soon = self.s3.http.runtime.uptime().saturating_sub(began) < SETTLED;
+            if is_soon || matches!(self.seen(made).await, Ok(Some(true))) {
+                self.probe(&url, headers, body, warnings).await;
+            }
         }
         if self.holds_anothers(made, began).await? {
             warnings.add(format!("another run wrote {} in the same moment", object.key));

@@ -189,6 +189,26 @@ fn a_key_is_looked_at_again_before_a_request_is_sent_again() {
 }
 
 #[test]
+fn a_key_that_was_completed_while_ours_began_is_seen_before_anything_is_sent() {
+    let s3 = S3::default().fails("POST raw", Fault::Overtaken);
+    s3.open("under-way", &KEY.replace("1600", "1609"), "2026-11-24T12:00:00.000Z");
+    let stored = put(&s3, document("abcdefghij")).unwrap();
+    assert_eq!(stored.key, KEY.replace("1600", "1601"));
+    assert_eq!(s3.objects.borrow()[KEY].1, b"another's");
+    let to_the_taken = |line: &&String| line.starts_with("PUT KEY?") || line.starts_with("POST KEY?uploadId");
+    assert_eq!(s3.asked.borrow().iter().filter(to_the_taken).count(), 0);
+}
+
+#[test]
+fn a_store_is_not_tried_out_on_what_another_run_may_have_printed() {
+    // The answer took so long that another run could be sure of the key.
+    let s3 = S3 { overwrites: true, ..S3::default() }.fails("PUT raw", Fault::SlowAndOvertaken);
+    let stored = put(&s3, document("abc")).unwrap();
+    assert_eq!(stored.key, KEY.replace("1600", "1601"));
+    assert_eq!(s3.objects.borrow()[KEY].1, b"another's");
+}
+
+#[test]
 fn runs_that_find_many_keys_taken_spread_out_and_stay_near_the_clock() {
     let s3 = S3::default();
     for taken in 0..90 {

@@ -19,7 +19,7 @@ const REGION: &str = "us-east-2";
 
 /// Serves `folder` at `address` (`host:port`) until it is told to stop. Keys and region are those of the environment, if
 /// it has them. Fails if the folder or the address cannot be used.
-pub fn serve(folder: &Path, address: &str) -> Result<u8> {
+pub fn serve(folder: &Path, address: &str, names: Vec<String>) -> Result<u8> {
     let key = variable("AWS_ACCESS_KEY_ID").unwrap_or_else(random_key);
     let (secret, shown) = match variable("AWS_SECRET_ACCESS_KEY") {
         // Whoever set it knows it; it is not for everybody who sees this output.
@@ -52,14 +52,14 @@ pub fn serve(folder: &Path, address: &str) -> Result<u8> {
         announce(&format!(
             "# {} as an S3 store, until Ctrl-C:\n\
              export AWS_ENDPOINT_URL_S3=http://{endpoint}\n\
-             export AWS_REGION={region}\n\
+             export AWS_REGION={region} AWS_DEFAULT_REGION={region}\n\
              export AWS_ACCESS_KEY_ID={key}\n\
              {shown}\n",
             folder.display()
         ));
         listen::serve(
             listener,
-            Callers::Signers,
+            Callers::ProgramsBy(names.leak()),
             // As at S3, a request that came whole is carried out even if its client does not wait for the answer.
             move |request| {
                 let served = served.clone();

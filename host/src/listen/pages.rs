@@ -9,14 +9,15 @@ use http::Request;
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
 
-/// Why a request to a server at `listener` is refused: a page sent it; none if a program may have done so.
-pub fn refusal<B>(head: &Request<B>, listener: SocketAddr) -> Option<String> {
+/// Why a request to a server at `listener`, which has these names besides, is refused: a page sent it; none if a program
+/// may have done so.
+pub fn refusal<B>(head: &Request<B>, listener: SocketAddr, names: &[String]) -> Option<String> {
     let all =
         |name: &str| head.headers().get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
     let asked = head.uri().authority().map(Authority::as_str);
     let hosts: Vec<&str> = asked.into_iter().chain(all(HOST.as_str())).collect();
     // HTTP/1.0 has no `Host`: some monitors speak that, no browser does.
-    if let Some(host) = hosts.iter().find(|host| !is_ours(host, listener)) {
+    if let Some(host) = hosts.iter().find(|host| !is_ours(host, listener, names)) {
         return Some(format!(
             "the Host {host:?} is not an address of this server; ask it by an IP address, or as localhost"
         ));
@@ -35,7 +36,7 @@ pub fn refusal<B>(head: &Request<B>, listener: SocketAddr) -> Option<String> {
 
 /// Whether a `Host` is an address that a server at `listener` can have, or localhost; its port does not matter, as it
 /// may be forwarded.
-fn is_ours(host: &str, listener: SocketAddr) -> bool {
+fn is_ours(host: &str, listener: SocketAddr, names: &[String]) -> bool {
     let Ok(host) = host.parse::<Authority>() else { return false };
     // An address without its user: `Authority` takes one.
     if host.as_str().contains('@') {
@@ -45,7 +46,11 @@ fn is_ours(host: &str, listener: SocketAddr) -> bool {
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     match address.parse::<IpAddr>() {
         Ok(address) => !is_loopback(listener.ip()) || is_loopback(address),
-        Err(_) => name.eq_ignore_ascii_case("localhost"),
+        Err(_) => {
+            let name = name.to_ascii_lowercase();
+            name == "localhost"
+                || names.iter().any(|known| name == *known || known.starts_with('.') && name.ends_with(known))
+        }
     }
 }
 
@@ -67,7 +72,16 @@ mod tests {
             let (name, value) = line.split_once(": ").unwrap();
             request = request.header(name, value);
         }
-        refusal(&request.body(()).unwrap(), listener.parse().unwrap()).is_some()
+        refusal(&request.body(()).unwrap(), listener.parse().unwrap(), &[".lake.example".into()]).is_some()
+    }
+
+    #[test]
+    fn a_name_that_it_was_given_is_its_own() {
+        assert!(!is_refused(LOOPBACK, &["host: S3.lake.example:443"]));
+        for other in ["lake.example", "s3.lake.example.evil", "s3-lake.example"] {
+            assert!(is_refused(LOOPBACK, &[&format!("host: {other}")]), "{other}");
+        }
+        assert!(is_refused(LOOPBACK, &["host: s3.lake.example", "origin: https://elsewhere.example"]));
     }
 
     #[test]
@@ -134,7 +148,7 @@ mod tests {
     fn the_name_in_the_request_line_counts_as_well() {
         let refused = |url: &str| {
             let request = Request::get(url).header("host", "localhost").body(()).unwrap();
-            refusal(&request, LOOPBACK.parse().unwrap()).is_some()
+            refusal(&request, LOOPBACK.parse().unwrap(), &[]).is_some()
         };
         assert!(refused("http://rebound.example/metrics") && !refused("http://localhost/metrics"));
     }

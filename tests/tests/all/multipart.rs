@@ -8,10 +8,10 @@ use std::process::Stdio;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use f1_ingest_tests::binary::{Run, command, run, run_in};
-use f1_ingest_tests::store::{Store, environment, keys, unfinished};
+use f1_ingest_tests::store::{Store, environment, grow_old, keys, unfinished};
 use f1_ingest_tests::upstream::{Reply, Upstream};
 use sha2::{Digest, Sha256};
 
@@ -225,15 +225,6 @@ fn an_embedded_store_that_is_killed_is_whole_after_the_next_run() {
         assert_eq!(unfinished(store.path()), [""; 0], "killed at part {moment}");
         assert_eq!(keys(&bucket), run.keys());
         assert_eq!(sha256(&fs::read(bucket.join(run.keys()[0])).unwrap()), sha256(&fs::read(&file).unwrap()));
-    }
-}
-
-/// Makes open uploads older than any run may last, so that they are surely dead.
-fn grow_old(folder: &Path) {
-    let long_ago = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
-    for name in unfinished(folder) {
-        let file = fs::File::options().write(true).open(folder.join(name)).unwrap();
-        file.set_modified(long_ago).unwrap();
     }
 }
 

@@ -50,6 +50,14 @@ struct Upload {
     initiated: String,
 }
 
+/// Whose uploads are open beside one of ours, the nearest of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Others {
+    Nobody,
+    OfTheItem,
+    AtTheKey,
+}
+
 impl<R: Transport + Clock> Store<'_, R> {
     /// Sends what is left of a document. `Contested` comes before any of it was sent.
     pub(super) async fn put_in_parts(
@@ -60,9 +68,18 @@ impl<R: Transport + Clock> Store<'_, R> {
     ) -> Result<Outcome> {
         let upload =
             Upload { key: object.key.to_string(), id: self.begin(object).await?, ..Upload::default() };
-        let outcome = match self.clear_away(&upload).await {
-            true => self.send_all(&upload, object, parts, warnings).await,
-            false => Ok(Outcome::Contested),
+        let outcome = match self.clear_away(&upload, &object.key.item).await {
+            Others::AtTheKey => Ok(Outcome::Contested),
+            // One of them may have had this key, and completed it since it was looked at.
+            Others::OfTheItem => match self.look(object).await {
+                Ok(None) => self.send_all(&upload, object, parts, warnings).await,
+                Ok(Some(there)) => {
+                    self.abort(&upload).await;
+                    return Ok(there);
+                }
+                Err(error) => Err(error),
+            },
+            Others::Nobody => self.send_all(&upload, object, parts, warnings).await,
         };
         if !matches!(outcome, Ok(Outcome::Written(_))) {
             self.abort(&upload).await;
@@ -170,30 +187,33 @@ impl<R: Transport + Clock> Store<'_, R> {
         }
     }
 
-    /// Ends what dead runs left open. Whether `mine` is the first of the open uploads of its key.
-    async fn clear_away(&self, mine: &Upload) -> bool {
+    /// Ends what dead runs left open. Who else has an upload open; at the key of `mine`, one that is not later.
+    async fn clear_away(&self, mine: &Upload, item: &str) -> Others {
         let open = match self.open_uploads().await {
             Ok(open) => open,
             Err(error) => {
                 let consequence = "uploads that a killed run left are not ended: \
                                    allow s3:ListBucketMultipartUploads, or give the bucket a lifecycle rule";
                 self.s3.http.log.warn(&format!("{error}; {consequence}"));
-                return true;
+                return Others::Nobody;
             }
         };
         let oldest = (self.s3.http.runtime.now() - LONGEST_RUN).to_rfc3339_opts(SecondsFormat::Secs, true);
         let begun = open.iter().find(|other| other.id == mine.id).map_or("", |mine| &mine.initiated);
-        let mut is_first = true;
-        for other in open.iter().filter(|other| other.id != mine.id && other.key.parse::<Key>().is_ok()) {
+        let mut others = Others::Nobody;
+        for other in open.iter().filter(|other| other.id != mine.id) {
+            let Ok(Key { item: theirs, .. }) = other.key.parse() else { continue };
             if !other.initiated.is_empty() && other.initiated < oldest {
                 self.s3.http.log.warn(&format!("ending an upload of {} that a dead run left", other.key));
                 self.abort(other).await;
             } else if other.key == mine.key && (begun.is_empty() || other.initiated.as_str() <= begun) {
                 // Of two that began in the same moment both yield.
-                is_first = false;
+                others = Others::AtTheKey;
+            } else if theirs == item {
+                others = others.max(Others::OfTheItem);
             }
         }
-        is_first
+        others
     }
 
     async fn open_uploads(&self) -> Result<Vec<Upload>> {

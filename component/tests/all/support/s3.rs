@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use f1_ingest_component::document::Document;
 use f1_ingest_component::error::Result;
@@ -26,6 +27,8 @@ pub enum Fault {
     Overtaken,
     /// Not done, another run's object is there instead, and no answer comes.
     LostAndOvertaken,
+    /// As `Overtaken`, and the answer comes after a second or two.
+    SlowAndOvertaken,
     /// Done twice, and the second answer comes.
     Twice,
     /// On its way for longer than anybody waits; see [`S3::late_ones_arrive`].
@@ -209,7 +212,10 @@ impl Fake for S3 {
                 self.late.borrow_mut().push(Request { method, url, headers, body });
                 return Err(closed());
             }
-            Some(Fault::Overtaken) => {
+            Some(fault @ (Fault::Overtaken | Fault::SlowAndOvertaken)) => {
+                if matches!(fault, Fault::SlowAndOvertaken) {
+                    self.time.pass(Duration::from_secs(2));
+                }
                 let answer = self.carry_out(request);
                 let run_id = headers(&[("x-amz-meta-run-id", "another")]);
                 let key = request.url.path().trim_start_matches("/lake/").to_owned();
