@@ -99,10 +99,11 @@ impl S3 for Folder {
         new.check().map_err(|why| s3_error!(KeyTooLongError, "{}", why))?;
         request.input.key = names::STAGED.to_owned();
         let response = self.s3.put_object(request).await;
-        let named = match response.is_ok() {
-            true => tokio::task::spawn_blocking(move || new.name().inspect_err(|_| new.clear())).await,
-            false => Ok(new.clear()).map(Ok),
-        };
+        if response.is_err() {
+            new.clear();
+            return response;
+        }
+        let named = tokio::task::spawn_blocking(move || new.name().inspect_err(|_| new.clear())).await;
         named.map_err(io::Error::other).flatten().map_err(unusable)?;
         response
     }
