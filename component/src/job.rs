@@ -236,7 +236,7 @@ impl<R: Transport + Clock> Run<'_, R> {
     /// Looks once more, as the answers may be what was lost; then the failure stands.
     async fn give_up(&self, item: &Item, failure: Option<Error>, report: &mut Report) {
         let session = self.known_session(item);
-        match self.store.stored_earlier(&item.name(session)).await {
+        match self.store.stored_after_all(&item.name(session)).await {
             Ok(Some(object)) => report.stored.push(self.stored(item, session, object)),
             _ => report.failed.extend(failure.map(|error| {
                 let source = item.source.name().to_owned();

@@ -168,6 +168,14 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         Ok(ours.then_some(object))
     }
 
+    /// As [`Store::stored_earlier`], for the last time: a request that nobody waits for any more may still be carried out.
+    pub async fn stored_after_all(&self, item: &str) -> Result<Option<Object>> {
+        if self.in_doubt.borrow().contains_key(item) {
+            self.s3.http.runtime.sleep(SETTLED).await;
+        }
+        self.stored_earlier(item).await
+    }
+
     /// What is at a key, asked until somebody says so. Nothing, if asking again is no use: a HEAD's refusal (403 to
     /// credentials that may not list) says nothing about an object, and what is wrong the PUT's answer says in words.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>

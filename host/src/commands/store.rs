@@ -99,7 +99,14 @@ impl Served {
             None => request.map(s3s::Body::from),
             Some(_) => {
                 let (head, body) = request.into_parts();
-                Request::from_parts(head, s3s::Body::from(body.collect().await?.to_bytes()))
+                let Ok(body) = body.collect().await else {
+                    let why =
+                        "<Error><Code>IncompleteBody</Code><Message>the body broke off</Message></Error>";
+                    return Ok(Response::builder()
+                        .status(StatusCode::BAD_REQUEST)
+                        .body(why.to_owned().into())?);
+                };
+                Request::from_parts(head, s3s::Body::from(body.to_bytes()))
             }
         };
         match self.open()? {

@@ -178,9 +178,9 @@ fn a_store_that_stumbles_is_asked_again() {
     let proxy = Upstream::start(stumbles.chain([Reply::Forward(store.address)]));
     let run = ingest(&upstream, &proxy.url(""), &[]).expect(0);
     assert_eq!(store.keys(), run.keys());
-    // Four attempts with a look before each, whether the store would overwrite, and a look after.
+    // Four attempts with a look before each, whether the store would overwrite, looked at before as well, and a look after.
     let methods: Vec<String> = proxy.asked().iter().map(|asked| asked.line[..4].trim().to_owned()).collect();
-    assert_eq!(methods, ["HEAD", "PUT", "HEAD", "PUT", "HEAD", "PUT", "HEAD", "PUT", "PUT", "HEAD"]);
+    assert_eq!(methods, ["HEAD", "PUT", "HEAD", "PUT", "HEAD", "PUT", "HEAD", "PUT", "HEAD", "PUT", "HEAD"]);
     assert_eq!(upstream.asked().len(), 1, "the source is not fetched again");
 }
 
