@@ -5,7 +5,7 @@
 
 mod trust;
 
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -81,20 +81,76 @@ fn kept(engine: &Engine, file: &Path, key: &[u8; 32]) -> anyhow::Result<Option<C
     if file.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(None);
     }
-    let mut file = trust::open(file)?;
+    let file = trust::open(file)?;
     // Into memory of our own: a mapped file could change, or end, under our feet.
-    let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize);
-    file.read_to_end(&mut bytes)?;
-    let Some((compiled, digest)) = bytes.split_last_chunk::<DIGEST>() else { bail!("it is cut short") };
-    if blake3::keyed_hash(key, compiled) != blake3::Hash::from_bytes(*digest) {
-        bail!("it is damaged, or another component's");
-    }
+    let mut copy = Copy::new()?;
+    copy_checked(file, key, &mut copy)?;
     // SAFETY: the code is run as it is, so it has to be code that wasmtime compiled. `keep` puts nothing else into such a
     // file; `trust` has seen that nobody but this user can write to the file, to its folder, or put others in their
     // place; the digest, that these bytes are what `keep` wrote, for this component, this wasmtime and its settings.
-    // Nobody else has these bytes.
-    let component = unsafe { Component::deserialize(engine, compiled) };
+    // Nobody else has the copy.
+    let component = unsafe {
+        match &copy {
+            #[cfg(target_os = "linux")]
+            Copy::Mapped(file) => Component::deserialize_file(engine, path_of(file)),
+            Copy::Bytes(bytes) => Component::deserialize(engine, bytes),
+        }
+    };
     component.map(Some).map_err(plain)
+}
+
+/// Copies code whose digest follows it. Fails if they do not belong together; the copy is nobody's then.
+fn copy_checked(mut file: File, key: &[u8; 32], copy: &mut Copy) -> anyhow::Result<()> {
+    let mut left = file.metadata()?.len().checked_sub(DIGEST as u64).context("it is cut short")?;
+    let (mut hasher, mut piece) = (blake3::Hasher::new_keyed(key), vec![0; 1 << 18]);
+    while left > 0 {
+        let length = left.min(piece.len() as u64);
+        let piece = &mut piece[..length as usize];
+        file.read_exact(piece)?;
+        hasher.update(piece);
+        copy.write_all(piece)?;
+        left -= length;
+    }
+    let mut digest = [0; DIGEST];
+    file.read_exact(&mut digest)?;
+    if hasher.finalize() != blake3::Hash::from_bytes(digest) {
+        bail!("it is damaged, or another component's");
+    }
+    Ok(())
+}
+
+/// Compiled code in memory.
+enum Copy {
+    /// A file without a name, of which wasmtime maps the pages that it needs, without copying them again.
+    #[cfg(target_os = "linux")]
+    Mapped(File),
+    Bytes(Vec<u8>),
+}
+
+impl Copy {
+    fn new() -> std::io::Result<Copy> {
+        #[cfg(target_os = "linux")]
+        if Path::new("/proc/self/fd").exists() {
+            let file = rustix::fs::memfd_create("f1-ingest", rustix::fs::MemfdFlags::CLOEXEC)?;
+            return Ok(Copy::Mapped(file.into()));
+        }
+        Ok(Copy::Bytes(Vec::new()))
+    }
+
+    fn write_all(&mut self, piece: &[u8]) -> std::io::Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Copy::Mapped(file) => file.write_all(piece),
+            Copy::Bytes(bytes) => bytes.write_all(piece),
+        }
+    }
+}
+
+/// Where a file of this process can be opened that has no name.
+#[cfg(target_os = "linux")]
+fn path_of(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 /// wasmtime's error as one of anyhow's, which the rest of the host uses.
