@@ -64,25 +64,35 @@ impl<R: Transport + Clock> Client<R> {
     /// Every status but 2xx is an error that says what to do. `bearer` goes to the URL's own host and to no
     /// host that it redirects to.
     pub async fn get(&self, url: &Uri, bearer: Option<&str>) -> Result<Response> {
-        let mut body = Vec::new();
-        let Response { status, headers, .. } = self.read(url, bearer, &mut body).await?;
-        Ok(Response { status, headers, body })
+        self.get_from(url, bearer).await.map(|(_, response)| response)
     }
 
-    /// As [`Client::get`], but hands each chunk to `sink` as it comes. What breaks off is begun anew.
-    pub async fn read(&self, url: &Uri, bearer: Option<&str>, sink: &mut dyn Sink) -> Result<Response<()>> {
+    /// As [`Client::get`]; gives the URL that it came from, too, redirects followed.
+    pub async fn get_from(&self, url: &Uri, bearer: Option<&str>) -> Result<(Uri, Response)> {
+        let mut body = Vec::new();
+        let (target, Response { status, headers, .. }) = self.read(url, bearer, &mut body).await?;
+        Ok((target, Response { status, headers, body }))
+    }
+
+    /// As [`Client::get_from`], but hands each chunk to `sink` as it comes. What breaks off is begun anew.
+    pub async fn read(
+        &self,
+        url: &Uri,
+        bearer: Option<&str>,
+        sink: &mut dyn Sink,
+    ) -> Result<(Uri, Response<()>)> {
         self.retry(async || {
             sink.begin();
             let (target, response) = self.open(url, bearer, &HeaderMap::new()).await?;
             let (status, headers) = (response.status, response.headers.clone());
-            let mut incoming = Incoming::new(target, response)?;
+            let mut incoming = Incoming::new(target.clone(), response)?;
             while let Some(chunk) = incoming.next().await? {
                 sink.push(&chunk);
             }
             if !incoming.has_known_end() && sink.is_cut() {
                 return Err(incoming.cut());
             }
-            Ok(Response { status, headers, body: () })
+            Ok((target, Response { status, headers, body: () }))
         })
         .await
     }
