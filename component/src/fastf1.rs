@@ -28,7 +28,7 @@ use crate::http::body::Sink;
 use crate::http::client::Client;
 use crate::http::transport::{Clock, Transport};
 use crate::http::url::Shown;
-use crate::jolpica::document_url;
+use crate::jolpica::{document_url, pages};
 use crate::livetiming::Missing;
 use crate::session::{Session, SessionKind, SessionName};
 use crate::upstreams::Upstreams;
@@ -283,7 +283,7 @@ async fn ergast<R: Transport + Clock>(
         let Some(document) = document else { return Ok(None) };
         let path = format!("{}/{}/{document}.json", session.season, session.round);
         let url = document_url(&upstreams.jolpica, &path)?;
-        match client.get(&url, None).await {
+        match pages::whole(client, &url).await {
             Ok(response) if Json::default().read_bytes(&response.body).is_some() => Ok(Some(response.body)),
             Ok(_) => Err(Error::new(
                 Kind::NotJson,

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::client::Client;
 use crate::http::transport::{Clock, Transport};
 use crate::http::url;
-use crate::jolpica::document_url;
+use crate::jolpica::{document_url, pages};
 use crate::livetiming::index;
 use crate::session::{Event, FIRST_SEASON, Session};
 use crate::upstreams::Upstreams;
@@ -79,7 +79,7 @@ impl Backend {
             }
             Backend::Jolpica => {
                 let url = document_url(&upstreams.jolpica, &format!("{season}.json"))?;
-                let body = client.get(&url, None).await?.body;
+                let body = pages::whole(client, &url).await?.body;
                 (url, jolpica::parse(&body, season))
             }
         };

@@ -1,6 +1,7 @@
 //! The component's library against fakes of the world: one module a topic.
 
 mod any_feed;
+mod any_pages;
 mod any_results;
 mod client;
 mod credentials;

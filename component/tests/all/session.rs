@@ -226,6 +226,37 @@ fn what_is_missing_is_null_and_said() {
 }
 
 #[test]
+fn jolpicas_pages_are_all_read() {
+    let page = |offset: usize, race: &str| {
+        format!(
+            r#"{{"MRData": {{"limit": "1", "offset": "{offset}", "total": "2", "RaceTable": {{"Races": [{race}]}}}}}}"#
+        )
+    };
+    let races = [(0, 1, "2024-03-03"), (1, 2, "2024-03-10")].map(|(offset, round, date)| {
+        page(
+            offset,
+            &format!(r#"{{"season": "2024", "round": "{round}", "raceName": "{round}.", "date": "{date}"}}"#),
+        )
+    });
+    let results = [(0, 44), (1, 16)].map(|(offset, number)| {
+        let row = format!(r#"{{"number": "{number}", "Driver": {{"driverId": "{number}"}}}}"#);
+        page(offset, &format!(r#"{{"season": "2024", "round": "2", "Results": [{row}]}}"#))
+    });
+    let answers = [
+        (JOLPICA, "2024.json", 200, races[0].as_str()),
+        (JOLPICA, "2024.json?limit=100&offset=1", 200, races[1].as_str()),
+        (JOLPICA, "2024/2/results.json", 200, results[0].as_str()),
+        (JOLPICA, "2024/2/results.json?limit=100&offset=1", 200, results[1].as_str()),
+    ];
+    let document = Upstreams::new(LATER, &answers).fetch(&[]).expect("Jolpica has all of it");
+    let body = String::from_utf8(document.body).expect("JSON is UTF-8");
+    assert_eq!(document.metadata[1], ("round", "2".into()), "the second page has the last race");
+    for driver in [r#"{"DriverNumber":"44""#, r#"{"DriverNumber":"16""#] {
+        assert!(body.contains(driver), "{driver} is not in {body}");
+    }
+}
+
+#[test]
 fn what_may_come_later_is_not_stored_without() {
     let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
     let drivers = format!("{RACE}DriverList");

@@ -9,7 +9,7 @@ use f1_ingest_tests::binary::{Run, run};
 use f1_ingest_tests::restore;
 use f1_ingest_tests::store::keys;
 use f1_ingest_tests::synthetic::{CATALOGUE, FULL_LENGTH, recording};
-use f1_ingest_tests::upstream::{Reply, Upstream};
+use f1_ingest_tests::upstream::{RESULTS, Reply, Upstream};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -243,7 +243,7 @@ fn a_feed_that_breaks_off_goes_on_from_there() {
     let sent = feed.len() / 2;
     let range = format!("bytes {sent}-{}/{}", feed.len() - 1, feed.len());
     let upstream = Upstream::start([
-        Reply::json(r#"{"MRData": {"total": "1"}}"#),
+        Reply::json(RESULTS),
         Reply::json(SCHEDULE),
         // No index of the season, at either host.
         Reply::new(404, ""),

@@ -131,7 +131,7 @@ fn two_runs_in_the_same_second_keep_both_objects() {
     let store = Store::start();
     let runs: Vec<_> = (0..6)
         .map(|n| {
-            let body = format!(r#"{{"MRData": {{"total": "{}"}}}}"#, n + 1);
+            let body = RESULTS.replace(r#""round": "1""#, &format!(r#""round": "{n}""#));
             let (upstream, environment) = (Upstream::start([Reply::json(body)]), store.environment());
             std::thread::spawn(move || ingest(&upstream, &environment, &[]).expect(0).stdout)
         })

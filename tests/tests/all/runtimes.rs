@@ -123,7 +123,7 @@ impl Runtime {
 fn document() -> String {
     let rows: Vec<Value> =
         (0..60_000).map(|n| json!({"position": n, "driver": "de\u{301}ja\u{300} vu"})).collect();
-    json!({"MRData": {"total": "60000", "rows": rows}}).to_string()
+    json!({"MRData": {"total": "60000", "RaceTable": {"Races": rows}}}).to_string()
 }
 
 /// A recording of one document, for a replay server.
