@@ -7,6 +7,7 @@ pub mod compare;
 pub mod faults;
 pub mod golden;
 pub mod installed;
+pub mod jolpica;
 pub mod ours;
 pub mod restore;
 pub mod s3_servers;

@@ -18,6 +18,7 @@ mod no_proxy;
 mod observers;
 mod options;
 mod overwriting;
+mod pages;
 mod python_json;
 mod recipes;
 mod recorded;
