@@ -17,6 +17,7 @@ mod credentials;
 mod cron;
 mod files;
 mod listen;
+mod lock;
 mod metrics;
 mod native;
 mod no_proxy;

@@ -4,7 +4,6 @@ mod access;
 mod completion;
 mod durable;
 mod folder;
-mod lock;
 mod names;
 mod uploads;
 
@@ -21,6 +20,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::files::is_inside;
+use crate::lock;
 use crate::pool::internal;
 use crate::random;
 use crate::variables::Variables;

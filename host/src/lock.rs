@@ -1,4 +1,4 @@
-//! The lock of a store's folder, between processes.
+//! A lock between processes, on a file.
 
 use std::fs::{File, TryLockError};
 use std::io::Result;
