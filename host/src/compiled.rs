@@ -15,7 +15,7 @@ use anyhow::{Context, anyhow, bail};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 
-use crate::files::folder_of;
+use crate::files::{folder_of, make_private, own_folder};
 
 /// How many compiled components are kept: the newest ones.
 const KEPT: usize = 4;
@@ -27,7 +27,8 @@ const DIGEST: usize = 32;
 /// if `wasm` is not a component.
 pub fn component(engine: &Engine, wasm: &[u8]) -> Result<Component> {
     let key = key(engine, wasm);
-    let file = folder().map(|folder| folder.join(format!("{}.cwasm", hex::encode(&key[..16]))));
+    let folder = own_folder("XDG_CACHE_HOME", ".cache");
+    let file = folder.map(|folder| folder.join(format!("{}.cwasm", hex::encode(&key[..16]))));
     match file.as_deref().map(|file| found(engine, file, &key)) {
         Some(Ok(Some(component))) => return Ok(component),
         Some(Err(error)) => tracing::warn!("compiling anew, which takes longer: {error:#}"),
@@ -49,13 +50,6 @@ fn found(engine: &Engine, file: &Path, key: &[u8; 32]) -> anyhow::Result<Option<
     }
     trust::folder(folder)?;
     kept(engine, file, key).with_context(|| format!("{} is not taken", file.display()))
-}
-
-/// A folder of ours in `XDG_CACHE_HOME` or `~/.cache`.
-fn folder() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let caches = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    caches.filter(|caches| caches.is_absolute()).map(|caches| caches.join("f1-ingest"))
 }
 
 /// What a component is compiled to with this wasmtime, its settings and this processor has this digest's key: no other
@@ -160,10 +154,7 @@ pub fn plain(error: wasmtime::Error) -> anyhow::Error {
 
 fn keep(component: &Component, file: &Path, key: &[u8; 32]) -> anyhow::Result<()> {
     let folder = folder_of(file);
-    let mut make = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
-    make.recursive(true).create(folder)?;
+    make_private(folder)?;
     trust::folder(folder)?;
     let compiled = component.serialize().map_err(plain)?;
     let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;

@@ -1,6 +1,6 @@
 //! Files: replaced as a whole and on the disk when that is done, and kept inside a folder.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -46,6 +46,22 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
 /// The folder that a file lies in.
 pub fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Our own folder among the user's of a kind: in the one that `variable` names, or else in `usual` at home. None if there
+/// is no such place.
+pub fn own_folder(variable: &str, usual: &str) -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let all = set(variable).or_else(|| Some(set("HOME")?.join(usual)));
+    all.filter(|all| all.is_absolute()).map(|all| all.join("f1-ingest"))
+}
+
+/// Makes a folder, and those above it, that nobody but this user may look into; one that is there stays as it is.
+pub fn make_private(folder: &Path) -> Result<()> {
+    let mut make = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+    make.recursive(true).create(folder)
 }
 
 /// Whether a relative path stays inside the folder that it is joined to. An empty path does not: it names that
