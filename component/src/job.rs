@@ -76,7 +76,7 @@ impl Job {
             user_agent: self.user_agent.clone(),
             hosts: self.hosts(),
             requests_per_second: self.requests_per_second,
-            hourly: authority(&self.upstreams.jolpica),
+            hourly: self.upstreams.hourly(),
             names_sources: self.names_sources,
             log: Log { format: self.log_format, run_id },
         }

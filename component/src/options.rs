@@ -7,6 +7,7 @@ pub mod table;
 mod values;
 
 use crate::error::{Error, Result};
+use crate::http::budget::Limit;
 use crate::http::url;
 use crate::job::Job;
 use crate::livetiming::{Livetiming, Token};
@@ -18,7 +19,7 @@ use crate::session::{FIRST_SEASON, SessionName};
 use crate::source::{Item, Source};
 use crate::upstreams::Upstreams;
 use crate::{jolpica, log};
-use syntax::{attempts, gzip, header_value, part_size, requests_per_second};
+use syntax::{attempts, budget_hour, gzip, header_value, part_size, requests_per_hour, requests_per_second};
 use table::OPTIONS;
 use values::{Values, given};
 
@@ -90,6 +91,10 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
         mock_file: values.get("mock-file"),
         upstreams: Upstreams {
             jolpica: values.required("jolpica-url", url::absolute)?,
+            jolpica_hour: Limit {
+                requests: values.required("requests-per-hour", requests_per_hour)?,
+                window: values.required("budget-hour", budget_hour)?,
+            },
             schedule: values.required("schedule-url", url::base)?,
             livetiming: Livetiming {
                 official: values.required("livetiming-url", url::base)?,

@@ -3,6 +3,7 @@
 use http::Uri;
 
 use crate::error::Result;
+use crate::http::budget::{Hourly, Limit};
 use crate::http::url;
 use crate::livetiming::Livetiming;
 
@@ -22,6 +23,8 @@ pub enum Upstream {
 pub struct Upstreams {
     /// Any URL of an Ergast-compatible API.
     pub jolpica: Uri,
+    /// How many requests its host may get, from this machine.
+    pub jolpica_hour: Limit,
     /// The folder of the season schedules, without a slash at its end.
     pub schedule: Uri,
     pub livetiming: Livetiming,
@@ -35,6 +38,11 @@ impl Upstreams {
             Upstream::Livetiming => &self.livetiming.official,
             Upstream::Mirror => &self.livetiming.mirror,
         }
+    }
+
+    /// The host that limits requests by the hour.
+    pub fn hourly(&self) -> Hourly {
+        Hourly { host: url::authority(&self.jolpica), limit: self.jolpica_hour }
     }
 
     /// Where the schedule of a season lies.

@@ -7,8 +7,8 @@ use http::{Method, StatusCode, Uri};
 
 use crate::error::{Error, Kind, Result};
 use crate::http::body::{Incoming, Sink, drain, missing_bytes};
-use crate::http::budget::{Budget, Turn};
-use crate::http::failure::{Failed, network, not_sent, refused, used_up};
+use crate::http::budget::{Budget, Hourly, Turn};
+use crate::http::failure::{Failed, Whose, network, not_sent, refused, used_up};
 use crate::http::redirect::redirect;
 use crate::http::retry::{Again, LONGEST_WAIT, RETRIES, backoff};
 use crate::http::transport::{Chunks, Clock, Request, Response, Transport};
@@ -28,8 +28,7 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Requests a second to each upstream host; 0 is no limit.
     pub requests_per_second: usize,
-    /// `host[:port]` of the upstream that also limits requests by the hour.
-    pub hourly: String,
+    pub hourly: Hourly,
     /// Whether requests have a [`SOURCE_HEADER`].
     pub names_sources: bool,
     pub log: Log,
@@ -186,15 +185,13 @@ impl<R: Transport + Clock> Client<R> {
     }
 
     async fn wait_for_budget(&self, url: &Uri) -> Result<()> {
-        let host = authority(url);
-        loop {
-            let turn = self.budget.borrow_mut().take(&host, self.runtime.uptime());
-            match turn {
-                Turn::Free => return Ok(()),
-                Turn::Wait(wait) => self.runtime.sleep(wait).await,
-                Turn::UsedUp(wait) => return Err(used_up(url, wait, self.runtime.now())),
-            }
+        let turn = self.budget.borrow_mut().take(&authority(url), self.runtime.uptime());
+        match turn {
+            Turn::After(wait) if wait.is_zero() => {}
+            Turn::After(wait) => self.runtime.sleep(wait).await,
+            Turn::UsedUp(wait) => return Err(used_up(url, Whose::Run, wait, self.runtime.now())),
         }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use http::{StatusCode, Uri};
 
 use crate::error::{Error, Kind};
+use crate::http::budget::BUDGET_HEADER;
 use crate::http::retry::{Again, retry_after};
 use crate::http::transport::{Response, STOPPED, SendError};
 use crate::http::url::{Shown, authority};
@@ -55,6 +56,9 @@ pub fn not_sent(url: &Uri, error: SendError) -> Failed {
 /// An upstream's answer with a status other than 2xx.
 pub fn refused<B>(response: &Response<B>, url: &Uri, now: DateTime<Utc>) -> Failed {
     let after = response.header("retry-after").and_then(|value| retry_after(value, now));
+    if response.headers.contains_key(BUDGET_HEADER) {
+        return used_up(url, Whose::Machine, after.unwrap_or_default(), now).into();
+    }
     let again = match response.status.as_u16() {
         429 | 500 | 502 | 503 | 504 => after.map_or(Again::Backoff, Again::After),
         _ => Again::Never,
@@ -85,11 +89,27 @@ fn refusal(status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
     Error::new(kind, format!("{url} {text} (HTTP {status})")).with_status(status).with_until(until)
 }
 
-/// The hour's requests to a host are used up by this run itself.
-pub fn used_up(url: &Uri, wait: Duration, now: DateTime<Utc>) -> Error {
+/// Who has used up the hour's requests to a host.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose {
+    /// This run itself.
+    Run,
+    /// All runs of this machine together.
+    Machine,
+}
+
+/// The hour's requests to a host are used up by us, so that it was not asked.
+pub fn used_up(url: &Uri, whose: Whose, wait: Duration, now: DateTime<Utc>) -> Error {
     let until = unix_seconds_in(wait, now);
-    let (host, url) = (authority(url), Shown(url));
-    let message = format!("{url}: this run has used up the hour's requests to {host}; {}", when(until));
+    let (who, or) = match whose {
+        Whose::Run => ("this run", ""),
+        Whose::Machine => ("this machine", ", or have backfill --wait"),
+    };
+    let (host, url, when) = (authority(url), Shown(url), when(until));
+    let message = format!(
+        "{url}: {who} has used up the hour's requests to {host}; {when}{or} (--requests-per-hour sets how many, \
+         0 lifts the limit for a mirror of your own)"
+    );
     Error::new(Kind::RateLimited, message).with_until(Some(until))
 }
 

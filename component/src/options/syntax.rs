@@ -1,8 +1,11 @@
 //! How the value of one option is read.
 
+use std::time::Duration;
+
 use http::HeaderValue;
 
 use super::table::PAIR;
+use crate::http::budget::{HOUR, MOST};
 
 /// `NAME=VALUE`, one a line.
 pub fn pairs(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
@@ -46,6 +49,18 @@ pub fn attempts(text: &str) -> std::result::Result<u32, String> {
 
 pub fn requests_per_second(text: &str) -> std::result::Result<usize, String> {
     text.parse().ok().filter(|n| *n <= 1000).ok_or(format!("{text:?} is not a number from 0 to 1000"))
+}
+
+/// The most is what the host keeps of a host's requests.
+pub fn requests_per_hour(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|n| *n <= MOST).ok_or(format!("{text:?} is not a number from 0 to {MOST}"))
+}
+
+pub fn budget_hour(text: &str) -> std::result::Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=HOUR.as_secs()).contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or(format!("{text:?} is not a number of seconds from 1 to {}", HOUR.as_secs()))
 }
 
 /// Whether a bucket can have this name, at AWS or elsewhere. Nobody's looks like an address.

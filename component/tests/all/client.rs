@@ -1,5 +1,7 @@
 //! What no server on loopback can be: hosts with https, redirects between them, and hours that pass.
 
+use std::time::Duration;
+
 use f1_ingest_component::error::{Kind, Result};
 use f1_ingest_component::http::transport::Response;
 use f1_ingest_component::job::Job;
@@ -91,5 +93,39 @@ fn a_second_has_four_requests_and_an_hour_two_hundred() {
     });
     assert_eq!(script.time.passed().as_secs(), 49, "200 requests take 49 pauses");
     assert!(error.kind == Kind::RateLimited && error.until.is_some(), "{error}");
+    assert!(error.message.contains("this run has used up"), "{error}");
     assert_eq!(script.asked.borrow().len(), 200);
+}
+
+#[test]
+fn an_hour_of_other_length_and_number_is_kept_to_and_none_lifts_the_limit() {
+    let asked = |arguments: &[&str]| {
+        let script = Script::of((0..500).map(|_| answer(200, &[])));
+        let job = job(&[&["--requests-per-second", "0"], arguments].concat());
+        let client = support::client(World(&script), &job);
+        let url = Uri::from_static(URL);
+        while script.asked.borrow().len() < 500 && pollster::block_on(client.get(&url, None)).is_ok() {}
+        script.asked.borrow().len()
+    };
+    assert_eq!(asked(&["--requests-per-hour", "3"]), 3);
+    assert_eq!(asked(&["--requests-per-hour", "300"]), 300);
+    assert_eq!(asked(&["--requests-per-hour", "0"]), 500);
+
+    let script = Script::of((0..2).map(|_| answer(200, &[])));
+    let job = job(&["--requests-per-hour", "1", "--budget-hour", "10"]);
+    let client = support::client(World(&script), &job);
+    let get = || pollster::block_on(client.get(&Uri::from_static(URL), None));
+    get().unwrap();
+    assert_eq!(get().unwrap_err().until, Some(NOW as u64 + 10));
+    script.time.pass(Duration::from_secs(10));
+    get().unwrap();
+}
+
+#[test]
+fn a_host_that_keeps_the_budget_is_taken_at_its_word_at_once() {
+    let script = Script::of([answer(429, &[("retry-after", "7"), ("f1-ingest-budget", "used-up")])]);
+    let error = get(&script, &job(&[])).unwrap_err();
+    assert_eq!((error.kind, error.status, error.until), (Kind::RateLimited, None, Some(NOW as u64 + 7)));
+    assert!(error.message.contains("this machine has used up"), "{error}");
+    assert_eq!((script.asked.borrow().len(), script.time.passed().as_secs()), (1, 0));
 }

@@ -140,6 +140,8 @@ fn wrong_usage_is_one_line_and_exit_code_2_and_nothing_is_sent() {
         (&["--log-format", "xml"], "--log-format"),
         (&["--user-agent", "Jos\u{e9}"], "--user-agent"),
         (&["--requests-per-second", "-1"], "--requests-per-second"),
+        (&["--requests-per-hour", "10001"], "--requests-per-hour"),
+        (&["--budget-hour", "0"], "--budget-hour"),
         (&["--timeout", "soon"], "--timeout"),
         (&["--max-memory", "much"], "--max-memory"),
     ];
