@@ -5,11 +5,12 @@
 //! 1. `commands`: a module for each command; no command knows another.
 //! 2. `scheduled`, `service`, `runner`, `observe`: many runs, one run, and who hears of it.
 //! 3. `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
-//! 4. `store`, `credentials`, `recording`, `progress`, `witness`, `signals`, `stop`, `pool`, `proxies`,
+//! 4. `store`, `credentials`, `recording`, `budget`, `progress`, `witness`, `signals`, `stop`, `pool`, `proxies`,
 //!    `trust`: what answers, sends, watches or ends a request.
 //! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
 
 mod bindings;
+mod budget;
 mod command_line;
 mod commands;
 mod compiled;

@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 
 /// This process as the job's runtime.
 pub struct Native {
-    outbound: Outbound,
+    pub outbound: Outbound,
     started: Instant,
 }
 

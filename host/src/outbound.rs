@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
+use f1_ingest_component::http::budget::{BUDGET_HEADER, Turn};
 use f1_ingest_component::http::client::SOURCE_HEADER;
 use f1_ingest_component::http::url::authority;
 use f1_ingest_component::job::Job;
@@ -13,11 +14,13 @@ use f1_ingest_component::log::Log;
 use f1_ingest_component::s3::bucket::EMBEDDED_STORE;
 use f1_ingest_component::s3::credentials::EMBEDDED;
 use f1_ingest_component::source::Source;
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::uri::Authority;
-use http::{Method, Request, Response, Uri};
-use http_body_util::BodyExt;
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Empty};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use crate::budget::Budget;
 use crate::credentials::Endpoint;
 use crate::options::HostOptions;
 use crate::pool::{Pool, internal};
@@ -49,6 +52,8 @@ pub struct Outbound {
     credentials: Option<Endpoint>,
     replay: Option<Recordings>,
     record: Option<Arc<Recorder>>,
+    /// None in a replay.
+    pub budget: Option<Budget>,
     /// For upstreams, and for the store.
     pool: Pool,
     s3_pool: Pool,
@@ -75,6 +80,7 @@ impl Outbound {
         // AWS may redirect to the bucket's own region.
         let s3 = authority(&job.bucket.url_in("*"));
         let redirected = (!job.dry_run).then(|| s3.clone());
+        let budget = Budget::of(job).filter(|_| replay.is_none());
         Ok(Outbound {
             allowed: job.hosts().into_iter().chain(redirected).chain(host.allow.iter().cloned()).collect(),
             s3,
@@ -82,6 +88,7 @@ impl Outbound {
             credentials,
             replay: replay.transpose()?,
             record: host.record.as_deref().map(Recorder::open).transpose()?,
+            budget,
             pool: Pool::to(Peer::Upstream),
             s3_pool: Pool::to(Peer::Aws),
             progress: Progress::new(host.progress),
@@ -160,6 +167,10 @@ impl Outbound {
             self.refuse(request, &authority);
             return Err(Error::HttpRequestDenied);
         }
+        if is_upstream && let Some(refusal) = self.out_of_budget(request.uri()).await {
+            drain(request);
+            return Ok(refusal);
+        }
         self.watch.witness.sent();
         let url = request.uri().to_string();
         if let Some(recordings) = self.replay.as_ref().filter(|_| is_upstream) {
@@ -168,13 +179,31 @@ impl Outbound {
         }
         let is_document = request.method() == Method::GET && !request.headers().contains_key("range");
         let pool = if is_upstream { &self.pool } else { &self.s3_pool };
-        let response = pool.send(request, options).await?;
+        let mut response = pool.send(request, options).await?;
+        response.headers_mut().remove(BUDGET_HEADER);
         let recorder = self.record.as_ref().filter(|_| is_upstream && is_document);
         let Some(recorder) = recorder else { return Ok(response.map(BodyExt::boxed_unsync)) };
         let take = recorder
             .start(&url, response.status(), response.headers())
             .map_err(|error| internal(format!("{error:#}")))?;
         Ok(response.map(|body| take.of(body).boxed_unsync()))
+    }
+
+    /// Waits for the turn of a request to an upstream; or says when the next one's is, if that is not soon.
+    async fn out_of_budget(&self, url: &Uri) -> Option<Response<WasiBody>> {
+        let budget = self.budget.as_ref().filter(|budget| budget.counts(url))?;
+        let wait = match budget.take(|why| self.progress.aside(|| self.log.warn(why))).await {
+            Turn::After(wait) => {
+                tokio::time::sleep(wait).await;
+                return None;
+            }
+            Turn::UsedUp(wait) => wait,
+        };
+        let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        response.headers_mut().insert(RETRY_AFTER, (wait.as_secs() + 1).into());
+        response.headers_mut().insert(BUDGET_HEADER, HeaderValue::from_static("used-up"));
+        Some(response)
     }
 
     /// Logs a refusal, once for each host, and reads the body to its end: otherwise an uploading guest would see a

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use f1_ingest_component::error::Error;
+use f1_ingest_component::http::budget::HOUR;
 use f1_ingest_component::job::Job;
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{Command, read};
@@ -54,17 +55,24 @@ pub fn prepare(
     }
     if !host.replay.is_empty() {
         // There is no upstream to spare.
-        variables.entry("F1_REQUESTS_PER_SECOND".to_owned()).or_insert_with(|| "0".to_owned());
+        for limit in ["F1_REQUESTS_PER_SECOND", "F1_REQUESTS_PER_HOUR"] {
+            variables.entry(limit.to_owned()).or_insert_with(|| "0".to_owned());
+        }
     }
     let command = read(arguments, |name| variables.get(name).cloned())?;
     if let Command::Ingest(job) = &command {
         reachable(host, job)?;
-    }
-    if let (Command::Ingest(job), Some(region)) = (&command, region)
-        && job.bucket.region == region
-    {
         let log = Log { format: job.log_format, run_id: String::new() };
-        log.info(&format!("the region is {region}, as the profile says"));
+        if region.is_some_and(|region| region == job.bucket.region) {
+            log.info(&format!("the region is {}, as the profile says", job.bucket.region));
+        }
+        let hour = job.upstreams.jolpica_hour.window;
+        if hour != HOUR {
+            log.warn(&format!(
+                "an hour of the budget has {} s (--budget-hour): for tests only",
+                hour.as_secs()
+            ));
+        }
     }
     Ok((variables, command))
 }

@@ -23,6 +23,7 @@ use f1_ingest_component::source::Source;
 use f1_ingest_component::upstreams::Upstream;
 use http::Uri;
 
+use crate::budget::Budget;
 use crate::command_line::{help, take};
 use crate::credentials::{self, Found};
 use crate::native::Native;
@@ -110,6 +111,12 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
     {
         let document = jolpica_document(client, job, session.as_ref()).await;
         findings.verdict("jolpica", document.map(|_| format!("{} answers", Shown(url))));
+        match client.runtime.outbound.budget.as_ref().map(Budget::left) {
+            Some(Ok(left)) if left.left > 0 => findings.fine("budget", left),
+            Some(Ok(left)) => findings.note("budget", left),
+            Some(Err(why)) => findings.note("budget", format!("{why:#}")),
+            None => {}
+        }
     }
     if job.items.iter().any(|item| item.source.needs_session())
         && let Some(url) = reachable(findings, "livetiming", &job.upstreams.livetiming.official).await

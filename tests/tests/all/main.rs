@@ -1,6 +1,7 @@
 //! The release host, the component in it and everything around them: one module a topic.
 
 mod aws;
+mod budget;
 mod check;
 mod component;
 mod connections;
