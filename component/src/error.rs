@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 /// The result of everything in the job that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -92,6 +94,8 @@ pub struct Error {
     pub status: Option<u16>,
     /// The unix second from which on the host answers again, if it said so.
     pub until: Option<u64>,
+    /// What was asked, as anybody may see it.
+    url: Option<String>,
     /// Whether it stays so, though its kind may pass.
     lasts: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
@@ -104,6 +108,7 @@ impl Error {
             message: one_line(&message.into()),
             status: None,
             until: None,
+            url: None,
             lasts: false,
             source: None,
         }
@@ -116,6 +121,17 @@ impl Error {
     /// The same failure, of an answer with this status.
     pub fn with_status(self, status: u16) -> Self {
         Error { status: Some(status), ..self }
+    }
+
+    /// The same failure, at this URL, which holds no secret.
+    pub fn at(self, url: impl fmt::Display) -> Self {
+        Error { url: Some(url.to_string()), ..self }
+    }
+
+    /// What a log line of it has beside the message.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        let url = self.url.clone().map(|url| ("url", url.into()));
+        url.into_iter().chain(self.status.map(|status| ("status", status.into())))
     }
 
     /// The same failure, over at this unix second.

@@ -78,7 +78,7 @@ impl Job {
             requests_per_second: self.requests_per_second,
             hourly: self.upstreams.hourly(),
             names_sources: self.names_sources,
-            log: Log { format: self.log_format, run_id },
+            log: Log::new(self.log_format, run_id),
         }
     }
 }
@@ -97,7 +97,8 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
                 client.work_at(item.source.name());
                 *failure = run.fetch_and_store(item, &mut report).await.err();
                 if let Some(error) = &failure {
-                    client.log.error(&format!("{}: {error}", item.source.name()));
+                    let log = run.log_of(item).with(error.fields()).with([("attempt", attempt.into())]);
+                    log.error(&format!("{}: {error}", item.source.name()));
                 }
             }
         }
@@ -160,11 +161,11 @@ impl<R: Transport + Clock> Run<'_, R> {
         }
         .await;
         for note in lacks.take_notes() {
-            self.client.log.info(&format!("{source}: {note}"));
+            self.log_of(item).info(&format!("{source}: {note}"));
         }
         for warning in lacks.take() {
             let warning = one_line(&format!("{source}: {warning}"));
-            self.client.log.warn(&warning);
+            self.log_of(item).warn(&warning);
             report.warnings.push(warning);
         }
         match kept? {
@@ -253,11 +254,18 @@ impl<R: Transport + Clock> Run<'_, R> {
     fn unchanged(&self, item: &Item, session: Option<SessionId>, object: Object) -> Stored {
         self.said(item, session, object, "has not changed since")
     }
+    /// For lines about an item.
+    fn log_of(&self, item: &Item) -> Log {
+        let name = item.name(self.known_session(item));
+        self.client.log.with([("source", item.source.name().into()), ("item", name.into())])
+    }
+
 
     /// Prints the key of an object that is in the bucket.
     fn said(&self, item: &Item, session: Option<SessionId>, object: Object, what: &str) -> Stored {
         let Object { key, size, sha256 } = object;
-        let (source, key, log) = (item.source.name(), key.to_string(), &self.client.log);
+        let (source, key) = (item.source.name(), key.to_string());
+        let log = self.log_of(item).with([("key", key.clone().into()), ("bytes", size.into())]);
         if let Err(error) = writeln!(std::io::stdout(), "{key}") {
             log.warn(&format!("{source}: the key cannot be printed: {error}"));
         }

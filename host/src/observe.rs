@@ -105,7 +105,7 @@ fn refused(arguments: &[String], why: &anyhow::Error) {
     let Ok(Some(url)) = monitor_at(url) else { return };
     let ping = async { monitor::refused(&Pool::default(), &url, why).await };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let log = Log { format: Format::Text, run_id: String::new() };
+    let log = Log::new(Format::Text, String::new());
     complain(&log, "the monitor", runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(ping)));
 }
 

@@ -62,7 +62,7 @@ pub fn prepare(
     let command = read(arguments, |name| variables.get(name).cloned())?;
     if let Command::Ingest(job) = &command {
         reachable(host, job)?;
-        let log = Log { format: job.log_format, run_id: String::new() };
+        let log = Log::new(job.log_format, String::new());
         if region.is_some_and(|region| region == job.bucket.region) {
             log.info(&format!("the region is {}, as the profile says", job.bucket.region));
         }

@@ -117,7 +117,7 @@ impl Runner {
 
     /// A run that did not even begin: logged and told to the observers like any other.
     pub async fn not_begun(&self, error: anyhow::Error, format: Format) -> Outcome {
-        let log = Log { format, run_id: String::new() };
+        let log = Log::new(format, String::new());
         log.error(&format!("the run could not begin: {error:#}"));
         let outcome = Outcome::not_begun(error);
         self.observers.ended(&outcome, &log).await;

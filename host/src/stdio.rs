@@ -29,21 +29,16 @@ pub fn complain(text: &str) {
 fn line(text: &str, say: fn(&Log, &str)) {
     let text = text.to_owned();
     aside(move || match is_json() {
-        true => say(&Log { format: Format::Json, run_id: String::new() }, &text),
+        true => say(&Log::new(Format::Json, String::new()), &text),
         false => drop(std::io::stderr().lock().write_all(format!("f1-ingest: {text}\n").as_bytes())),
     });
 }
 
-/// Whether the log is to be JSON, as the command line or the environment says. It is asked before either was understood,
-/// as a collector of logs must hear of a refusal as well.
+/// Whether the log is to be JSON, as the command line or the environment says.
 pub fn is_json() -> bool {
     let arguments: Vec<String> =
         std::env::args_os().map(|text| text.to_string_lossy().into_owned()).collect();
-    let option = arguments.iter().enumerate().rev().find_map(|(at, argument)| match argument.as_str() {
-        "--log-format" => arguments.get(at + 1).cloned(),
-        argument => argument.strip_prefix("--log-format=").map(str::to_owned),
-    });
-    option.or_else(|| variable("F1_LOG_FORMAT")).is_some_and(|format| format == "json")
+    Format::wanted(&arguments, variable("F1_LOG_FORMAT")) == Format::Json
 }
 
 /// Lets `say` write what it has to say, but does not wait for long: nobody may be reading the pipe, and it may be full.

@@ -16,12 +16,14 @@ pub fn run(arguments: &[String]) -> Report {
 /// As [`run`], from within the reactor, under the id that the host calls this run and with requests that name their
 /// source if the host wants to know it.
 pub async fn run_async(arguments: &[String], run_id: Option<String>, names_sources: bool) -> Report {
-    match options::parse(arguments, |name| std::env::var(name).ok()) {
+    let variable = |name: &str| std::env::var(name).ok();
+    match options::parse(arguments, variable) {
         Ok(Command::Ingest(job)) => return job::ingest(&Job { run_id, names_sources, ..*job }, Wasi).await,
         Ok(Command::Help) => print!("{}", options::help()),
         Ok(Command::Version) => println!("{}", options::VERSION),
         Err(error) => {
-            Log { format: Format::Text, run_id: String::new() }.error(&error.message);
+            let format = Format::wanted(arguments, variable("F1_LOG_FORMAT"));
+            Log::new(format, run_id.unwrap_or_default()).error(&error.message);
             return error.into();
         }
     }

@@ -46,7 +46,8 @@ impl<'a, R: Transport + Clock> Download<'a, R> {
                 return Err(error);
             }
             let wait = backoff(self.broken, self.client.runtime.random());
-            self.client.log.warn(&format!("{error}; going on from there in {:.1} s", wait.as_secs_f32()));
+            let log = self.client.log.with(error.fields()).with([("attempt", (self.broken + 1).into())]);
+            log.warn(&format!("{error}; going on from there in {:.1} s", wait.as_secs_f32()));
             self.client.runtime.sleep(wait).await;
             self.broken += 1;
             self.go_on(error).await?;

@@ -39,10 +39,12 @@ pub fn not_sent(url: &Uri, error: SendError) -> Failed {
     match error {
         SendError::Network(why) => network(url, &why),
         SendError::Stopped => {
-            Error::new(Kind::Denied, format!("{}: {STOPPED}; run it again", Shown(url))).into()
+            let url = Shown(url);
+            Error::new(Kind::Denied, format!("{url}: {STOPPED}; run it again")).at(url).into()
         }
         SendError::Lasting(why) => {
-            Error::new(Kind::Network, format!("{}: {why}", Shown(url))).lasting().into()
+            let url = Shown(url);
+            Error::new(Kind::Network, format!("{url}: {why}")).at(url).lasting().into()
         }
         SendError::Denied => {
             let (host, url) = (authority(url), Shown(url));
@@ -86,7 +88,8 @@ fn refusal(status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
     };
     let until = until.filter(|_| kind == Kind::RateLimited);
     let (status, url) = (status.as_u16(), Shown(url));
-    Error::new(kind, format!("{url} {text} (HTTP {status})")).with_status(status).with_until(until)
+    let error = Error::new(kind, format!("{url} {text} (HTTP {status})"));
+    error.at(url).with_status(status).with_until(until)
 }
 
 /// Who has used up the hour's requests to a host.
@@ -110,7 +113,7 @@ pub fn used_up(url: &Uri, whose: Whose, wait: Duration, now: DateTime<Utc>) -> E
         "{url}: {who} has used up the hour's requests to {host}; {when}{or} (--requests-per-hour sets how many, \
          0 lifts the limit for a mirror of your own)"
     );
-    Error::new(Kind::RateLimited, message).with_until(Some(until))
+    Error::new(Kind::RateLimited, message).at(url).with_until(Some(until))
 }
 
 fn unix_seconds_in(wait: Duration, now: DateTime<Utc>) -> u64 {

@@ -104,7 +104,7 @@ pub fn failed(method: &Method, response: &Response, url: &Uri, asked: &str, now:
         true => after.map_or(Again::Backoff, Again::After),
         false => Again::Never,
     };
-    Failed { error: Error::new(kind, message).with_status(status), again }
+    Failed { error: Error::new(kind, message).at(Shown(url)).with_status(status), again }
 }
 
 /// The region that a response sends us to, if it is another than `region`. A store that is not AWS must say

@@ -139,7 +139,8 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
                 // Runs that yield to each other must not meet again.
                 Outcome::Contested => step(collision.max(CONTESTED), random),
             };
-            self.s3.http.log.info(&format!("{} is taken, trying a later second", object.key));
+            let log = self.s3.http.log.with([("key", object.key.to_string().into())]);
+            log.info(&format!("{} is taken, trying a later second", object.key));
             seconds += step;
             if seconds > now() + AHEAD {
                 seconds = now() + step;
