@@ -1,6 +1,7 @@
 //! Where the job meets WASI: HTTP, clocks and chance. Nothing else in the component knows it.
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -132,7 +133,7 @@ async fn write(body: Option<(OutgoingBody, &[u8])>, progress: &Cell<u32>) -> Res
     {
         let stream = AsyncOutputStream::new(body.write().map_err(|()| broken("the body cannot be written"))?);
         for chunk in bytes.chunks(WRITTEN) {
-            stream.write_all(chunk).await.map_err(|e| broken(&e.to_string()))?;
+            stream.write_all(chunk).await.map_err(|e| broken(&first_line(&e)))?;
             progress.set(progress.get() + 1);
         }
     }
@@ -170,7 +171,9 @@ fn opened(response: IncomingResponse) -> Result<Response<Chunks>, SendError> {
         let (stream, _, before) = &state;
         let read = async {
             let read = stream.read(&mut chunk).await;
-            read.map_err(|e| broken(&format!("the response broke off after {before} bytes ({e})")))
+            let why =
+                |e: &dyn Display| format!("the response broke off after {before} bytes ({})", first_line(e));
+            read.map_err(|e| broken(&why(&e)))
         };
         let read = future::or(read, stalled(&Cell::new(0))).await?;
         chunk.truncate(read);
@@ -194,7 +197,12 @@ fn header_map(entries: Vec<(String, Vec<u8>)>) -> HeaderMap {
 
 /// A failure of the exchange, first line only: a host may put a backtrace behind it.
 fn broken(why: &str) -> SendError {
-    SendError::Network(why.lines().next().unwrap_or_default().to_owned())
+    SendError::Network(why.to_owned())
+}
+
+/// What an error of the runtime says, without the backtrace that may stand below it.
+fn first_line(error: &dyn Display) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 fn explained(code: ErrorCode) -> SendError {

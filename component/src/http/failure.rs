@@ -49,8 +49,8 @@ pub fn not_sent(url: &Uri, error: SendError) -> Failed {
         SendError::Denied => {
             let (host, url) = (authority(url), Shown(url));
             let message =
-                format!("{url}: the sandbox does not let the job reach {host}; --allow {host} would");
-            Error::new(Kind::Denied, message).into()
+                format!("{url}: the runtime does not let the job reach {host}; have it allow that host");
+            Error::new(Kind::Denied, message).at(url).into()
         }
     }
 }
@@ -75,8 +75,7 @@ fn refusal(status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
         401 => (Kind::SignIn, "wants a sign-in".into()),
         403 => (
             Kind::Blocked,
-            "refuses this address; data-centre addresses often are, try another network or HTTPS_PROXY"
-                .into(),
+            "refuses this address; data-centre addresses often are, try another network or a proxy".into(),
         ),
         404 | 410 => (Kind::NotFound, "does not exist; check the URL".into()),
         429 => (
