@@ -7,6 +7,7 @@ pub mod download;
 pub mod failure;
 mod gzip;
 pub mod percent;
+pub mod reach;
 mod redirect;
 pub mod retry;
 pub mod transport;

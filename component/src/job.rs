@@ -137,6 +137,9 @@ impl<R: Transport + Clock> Run<'_, R> {
         if let Some(object) = store.stored_earlier(&name).await? {
             report.stored.push(self.stored(item, session, object));
             return Ok(());
+        if !job.dry_run {
+            store.reach(item.source.needs_session()).await?;
+        }
         }
         let mut document = self.fetch(item, session).await?;
         // A streamed document knows what it lacks when it was read.

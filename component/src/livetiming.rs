@@ -2,7 +2,7 @@
 
 pub mod index;
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use chrono::{Datelike, TimeDelta};
 use futures_util::future::join_all;
@@ -140,12 +140,19 @@ impl Livetiming {
     pub async fn paths<R: Transport + Clock>(&self, client: &Client<R>, session: &Session) -> Vec<String> {
         let index = self.get(client, &index::of_season(session.season)).await;
         let indexed = index.and_then(|body| index::path(&body, session)).unwrap_or_else(|error| {
-            client.log.info(&format!("livetiming has no index of {}: {error}", session.season));
+            self.has_no_index(client, session.season, &error);
             None
         });
         let mut paths: Vec<String> = indexed.into_iter().chain([built_path(session)]).collect();
         paths.dedup();
         paths
+    }
+
+    /// Says that there is no index of something, unless the host is dead: then that is what the run ends with.
+    pub fn has_no_index<R: Transport + Clock>(&self, client: &Client<R>, of: impl Display, error: &Error) {
+        if client.is_alive(&self.official).is_ok() {
+            client.log.info(&format!("livetiming has no index of {of}: {error}"));
+        }
     }
 
     /// Asks the official host for a file that is known to be there.

@@ -138,7 +138,7 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
         let (topics, listed) = match index.and_then(|index| listed(&index, path)) {
             Ok(topics) => (topics, true),
             Err(error) => {
-                client.log.info(&format!("livetiming has no index of the session: {error}"));
+                livetiming.has_no_index(client, "the session", &error);
                 let topic = |name: &&str| Topic { name: (*name).to_owned(), path: stream_path(path, name) };
                 (TOPICS.iter().map(topic).collect(), false)
             }

@@ -195,7 +195,6 @@ fn header_map(entries: Vec<(String, Vec<u8>)>) -> HeaderMap {
     headers
 }
 
-/// A failure of the exchange, first line only: a host may put a backtrace behind it.
 fn broken(why: &str) -> SendError {
     SendError::Network(why.to_owned())
 }
@@ -206,15 +205,20 @@ fn first_line(error: &dyn Display) -> String {
 }
 
 fn explained(code: ErrorCode) -> SendError {
+    let unreachable = |why: &str| SendError::Unreachable(why.to_owned());
     let why = match code {
         ErrorCode::HttpRequestDenied => return SendError::Denied,
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => "the host name cannot be resolved",
-        ErrorCode::DestinationNotFound => "the host cannot be found",
-        ErrorCode::ConnectionRefused => "the connection was refused",
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => {
+            return unreachable("the host name cannot be resolved");
+        }
+        ErrorCode::DestinationNotFound => return unreachable("the host cannot be found"),
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
+            return unreachable("there is no way to the host");
+        }
+        ErrorCode::ConnectionRefused => return unreachable("the connection was refused"),
+        ErrorCode::ConnectionTimeout => return unreachable("no connection came about in time"),
         ErrorCode::ConnectionTerminated => "the connection was closed",
-        ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout => "the connection timed out",
+        ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout => "the connection timed out",
         ErrorCode::HttpResponseTimeout => "no answer in time",
         ErrorCode::HttpResponseIncomplete => "the response was cut short",
         ErrorCode::TlsCertificateError => {

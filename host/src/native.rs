@@ -58,6 +58,10 @@ fn explained(error: Error) -> SendError {
         error => SendError::Network(error.to_string()),
     }
 }
+        Error::ConnectionRefused
+        | Error::ConnectionTimeout
+        | Error::DnsError { .. }
+        | Error::DestinationIpUnroutable => SendError::Unreachable(error.to_string()),
 
 impl Clock for Native {
     fn now(&self) -> DateTime<Utc> {

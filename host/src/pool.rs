@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use f1_ingest_component::error;
-use f1_ingest_component::http::transport::LASTING;
+use f1_ingest_component::http::transport::{LASTING, UNREACHABLE};
 use http::{Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use reqwest::Client;
@@ -22,7 +22,7 @@ use crate::trust::{self, Peer};
 
 /// How long a connection may take to come about if the job does not say; a blackholed address would otherwise hold
 /// it for minutes.
-const CONNECT: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(15);
 /// The same for what is next to this machine.
 const NEXT_DOOR: Duration = Duration::from_secs(1);
 /// How long to wait for a response, and then for each piece of it, if the job does not say. WASI's own default.
@@ -153,9 +153,9 @@ impl Pool {
         match refusal {
             Some(status @ 400..500) => lasting(proxy.refused(status, url)),
             Some(status @ 500..) => {
-                internal(proxy.failed(&format!("it cannot reach the host (HTTP {status})")))
+                unreachable(proxy.failed(&format!("it cannot reach the host (HTTP {status})")))
             }
-            _ => internal(proxy.failed(&last)),
+            _ => unreachable(proxy.failed(&last)),
         }
     }
 }
@@ -176,6 +176,11 @@ pub fn internal(error: impl std::fmt::Display) -> Error {
 /// An error that a second attempt will meet again.
 fn lasting(why: impl std::fmt::Display) -> Error {
     internal(format!("{LASTING}{why}"))
+}
+
+/// An error that came before anything was sent.
+fn unreachable(why: impl std::fmt::Display) -> Error {
+    internal(format!("{UNREACHABLE}{why}"))
 }
 
 /// An error and its causes, the one behind the other.

@@ -8,12 +8,13 @@ use http::{Method, StatusCode, Uri};
 use crate::error::{Error, Kind, Result};
 use crate::http::body::{Incoming, Sink, drain, missing_bytes};
 use crate::http::budget::{Budget, Hourly, Turn};
-use crate::http::failure::{Failed, Whose, network, not_sent, refused, used_up};
+use crate::http::failure::{Failed, Whose, network, not_sent, refused, unreachable, used_up};
+use crate::http::reach::{Hope, Reach};
 use crate::http::redirect::redirect;
 use crate::http::retry::{Again, LONGEST_WAIT, RETRIES, backoff};
-use crate::http::transport::{Chunks, Clock, Request, Response, Transport};
+use crate::http::transport::{Chunks, Clock, Request, Response, SendError, Transport};
 use crate::http::url::{Shown, authority};
-use crate::log::Log;
+use crate::log::{Field, Log};
 
 const REDIRECTS: usize = 5;
 
@@ -41,6 +42,7 @@ pub struct Client<R> {
     user_agent: HeaderValue,
     hosts: Vec<String>,
     budget: RefCell<Budget>,
+    reach: RefCell<Reach>,
     names_sources: bool,
     /// The source that is worked at.
     source: Cell<&'static str>,
@@ -50,12 +52,19 @@ impl<R: Transport + Clock> Client<R> {
     pub fn new(runtime: R, config: Config) -> Self {
         let Config { user_agent, hosts, requests_per_second, hourly, names_sources, log } = config;
         let budget = RefCell::new(Budget::new(requests_per_second, hourly));
-        Client { runtime, log, user_agent, hosts, budget, names_sources, source: Cell::default() }
+        let (reach, source) = Default::default();
+        Client { runtime, log, user_agent, hosts, budget, reach, names_sources, source }
     }
 
     /// What comes next is for this source.
     pub fn work_at(&self, source: &'static str) {
         self.source.set(source);
+    }
+
+    /// The source that is worked at, for a log line.
+    fn working_at(&self) -> Option<Field> {
+        let source = self.source.get();
+        (!source.is_empty()).then(|| ("source", source.into()))
     }
 
     /// GETs a document of an upstream: retried, within the budget, redirects followed, gzip decoded.
@@ -110,8 +119,7 @@ impl<R: Transport + Clock> Client<R> {
             let mut request = get_request(&target, bearer)?;
             request.headers.extend(headers.clone());
             self.introduce(&mut request);
-            let sent = self.runtime.open(&request).await;
-            let mut response = sent.map_err(|error| not_sent(&target, error))?;
+            let mut response = self.reached(&target, self.runtime.open(&request)).await?;
             if response.status == StatusCode::PARTIAL_CONTENT && !request.headers.contains_key(RANGE) {
                 return Err(network(&target, "sent a part of it (HTTP 206), which was not asked for"));
             }
@@ -136,19 +144,21 @@ impl<R: Transport + Clock> Client<R> {
         Err(Error::new(Kind::Unavailable, message).into())
     }
 
-    /// Runs `attempt` until it succeeds, it says that trying again is no use, or the attempts are used up.
+    /// Runs `attempt` until it succeeds, it says that trying again is no use, or the attempts are used up. What goes wrong
+    /// again in the same way is not said again.
     pub async fn retry<T>(
         &self,
         mut attempt: impl AsyncFnMut() -> std::result::Result<T, Failed>,
     ) -> Result<T> {
         let mut retries = 0;
+        let mut said = None;
         loop {
             let Failed { error, again } = match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
             let wait = match again {
-                Again::Backoff => backoff(retries, self.runtime.random()),
+                Again::Backoff | Again::Silently => backoff(retries, self.runtime.random()),
                 Again::After(wait) if wait <= LONGEST_WAIT => wait,
                 Again::After(_) | Again::Never => return Err(error),
             };
@@ -156,8 +166,13 @@ impl<R: Transport + Clock> Client<R> {
                 return Err(error);
             }
             retries += 1;
-            let seconds = wait.as_secs_f32();
-            self.log.warn(&format!("{error}; retry {retries} of {RETRIES} in {seconds:.1} s"));
+            if again != Again::Silently && said.as_ref() != Some(&error) {
+                let seconds = wait.as_secs_f32();
+                let log = self.log.with(error.fields().chain(self.working_at()));
+                let log = log.with([("attempt", retries.into())]);
+                log.warn(&format!("{error}; retry {retries} of {RETRIES} in {seconds:.1} s"));
+            }
+            said = Some(error);
             self.runtime.sleep(wait).await;
         }
     }
@@ -166,13 +181,52 @@ impl<R: Transport + Clock> Client<R> {
     pub async fn send(&self, request: &Request<'_>) -> std::result::Result<Response, Failed> {
         let mut request = request.clone();
         self.introduce(&mut request);
-        let response = self.runtime.send(&request).await.map_err(|error| not_sent(&request.url, error))?;
+        let response = self.reached(&request.url, self.runtime.send(&request)).await?;
         match missing_bytes(&response, &request.method) {
             Some(missing) => Err(network(
                 &request.url,
                 &format!("the response was cut short, {missing} bytes are missing"),
             )),
             None => Ok(response),
+        }
+    }
+
+    /// Whether the host of a URL has answered anything in this run.
+    pub fn has_answered(&self, url: &Uri) -> bool {
+        self.reach.borrow().has_answered(&authority(url))
+    }
+
+    /// Fails if the host of a URL turned out to be dead.
+    pub fn is_alive(&self, url: &Uri) -> Result<()> {
+        match self.reach.borrow().why_dead(&authority(url)) {
+            None => Ok(()),
+            Some(why) => Err(unreachable(url, why, Hope::No(why.to_owned())).error),
+        }
+    }
+
+    /// Sends a request unless its host is dead, and notes whether the host is reached.
+    async fn reached<T>(
+        &self,
+        url: &Uri,
+        sent: impl Future<Output = std::result::Result<T, SendError>>,
+    ) -> std::result::Result<T, Failed> {
+        self.is_alive(url)?;
+        let (host, began) = (authority(url), self.runtime.uptime());
+        let answer = sent.await;
+        let now = self.runtime.uptime();
+        match answer {
+            Ok(answer) => {
+                if let Some(since) = self.reach.borrow_mut().answered(&host) {
+                    let seconds = now.saturating_sub(since).as_secs_f32();
+                    self.log.warn(&format!("{host} could not be reached for {seconds:.1} s"));
+                }
+                Ok(answer)
+            }
+            Err(SendError::Unreachable(why)) => {
+                let hope = self.reach.borrow_mut().unreachable(&host, &why, began, now);
+                Err(unreachable(url, &why, hope))
+            }
+            Err(error) => Err(not_sent(url, error)),
         }
     }
 

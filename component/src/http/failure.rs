@@ -7,6 +7,7 @@ use http::{StatusCode, Uri};
 
 use crate::error::{Error, Kind};
 use crate::http::budget::BUDGET_HEADER;
+use crate::http::reach::Hope;
 use crate::http::retry::{Again, retry_after};
 use crate::http::transport::{Response, STOPPED, SendError};
 use crate::http::url::{Shown, authority};
@@ -31,13 +32,22 @@ impl From<Error> for Failed {
 pub fn network(url: &Uri, why: &str) -> Failed {
     let url = Shown(url);
     let error = Error::new(Kind::Network, format!("{url}: {why}; check the network and the URL"));
-    Failed { error, again: Again::Backoff }
+    Failed { error: error.at(url), again: Again::Backoff }
+}
+
+/// A request that was not sent, as no connection came about.
+pub fn unreachable(url: &Uri, why: &str, hope: Hope) -> Failed {
+    match hope {
+        Hope::Soon => Failed { again: Again::Silently, ..network(url, why) },
+        Hope::Later => network(url, why).error.into(),
+        Hope::No(why) => network(url, &why).error.lasting().into(),
+    }
 }
 
 /// A request that no response came to.
 pub fn not_sent(url: &Uri, error: SendError) -> Failed {
     match error {
-        SendError::Network(why) => network(url, &why),
+        SendError::Network(why) | SendError::Unreachable(why) => network(url, &why),
         SendError::Stopped => {
             let url = Shown(url);
             Error::new(Kind::Denied, format!("{url}: {STOPPED}; run it again")).at(url).into()

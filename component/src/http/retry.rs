@@ -15,6 +15,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(300);
 pub enum Again {
     Never,
     Backoff,
+    /// As `Backoff`, and without a line: there is one at the end, whatever that is.
+    Silently,
     /// The server said when.
     After(Duration),
 }

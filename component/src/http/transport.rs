@@ -45,8 +45,10 @@ pub enum SendError {
     Denied,
     /// The run is stopped: nothing more is sent.
     Stopped,
-    /// No connection, no answer in time, or an answer cut short; the text says which.
+    /// No answer in time, or an answer cut short; the text says which.
     Network(String),
+    /// No connection: the request was not sent. The text says why.
+    Unreachable(String),
     /// No connection, and no second attempt will have one; the text says why, and what to do.
     Lasting(String),
 }
@@ -54,13 +56,17 @@ pub enum SendError {
 /// Begins the text of an internal error of WASI if our own host means [`SendError::Lasting`], for which WASI has no word.
 pub const LASTING: &str = "lasting: ";
 
+/// The same for [`SendError::Unreachable`].
+pub const UNREACHABLE: &str = "unreachable: ";
+
 impl SendError {
     /// What a runtime's internal error says: its first line, as a host may put a backtrace behind it.
     pub fn internal(text: &str) -> SendError {
         let line = text.lines().next().unwrap_or_default();
-        match line.strip_prefix(LASTING) {
-            Some(why) => SendError::Lasting(why.to_owned()),
-            None => SendError::Network(line.to_owned()),
+        match (line.strip_prefix(LASTING), line.strip_prefix(UNREACHABLE)) {
+            (Some(why), _) => SendError::Lasting(why.to_owned()),
+            (None, Some(why)) => SendError::Unreachable(why.to_owned()),
+            (None, None) => SendError::Network(line.to_owned()),
         }
     }
 }

@@ -116,7 +116,7 @@ impl Look {
             Ok(None) => Look::Nothing,
             Ok(Some(true)) => Look::Ours,
             Ok(Some(false)) => Look::Anothers,
-            Err(Failed { again: Again::Never, .. }) => Look::Forbidden,
+            Err(Failed { again: Again::Never, error }) if error.kind != Kind::Network => Look::Forbidden,
             Err(_) => Look::Failed,
         }
     }

@@ -43,6 +43,21 @@ impl<'a, R: Transport + Clock> S3Client<'a, R> {
     /// The URL of a key, or of the bucket itself with a query.
     pub fn url(&self, key: &str) -> Result<Uri> {
         let url = format!("{}/{key}", base(&self.bucket.url_in(&self.region())));
+    /// Fails if the store is dead; asks it if nobody knows and much is to be fetched for it.
+    pub async fn reach(&self, is_much: bool) -> Result<()> {
+        let url = self.url("")?;
+        self.http.is_alive(&url)?;
+        if !is_much || self.bucket.is_embedded() || self.http.has_answered(&url) {
+            return Ok(());
+        }
+        let ask = async || match self.send(&Method::HEAD, &url, HeaderMap::new(), None).await {
+            Err(failed) if failed.again == Again::Silently => Err(failed),
+            // What an answer means, or that none came, the requests find out that it is asked for.
+            _ => Ok(self.http.is_alive(&url)?),
+        };
+        self.http.retry(ask).await
+    }
+
         url.parse()
             .map_err(|_| Error::new(Kind::StoreRefused, format!("{key} makes no URL; check --endpoint-url")))
     }

@@ -100,6 +100,11 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     fn bucket(&self) -> &'a Bucket {
         self.s3.bucket
     }
+    /// As [`S3Client::reach`].
+    pub async fn reach(&self, is_much: bool) -> Result<()> {
+        self.s3.reach(is_much).await
+    }
+
 
     /// Stores `document` under the first free second from now on: in one piece if it is shorter than a part.
     pub async fn put(&self, item: &str, document: Document<'_>) -> Result<Kept> {

@@ -100,16 +100,21 @@ async fn events<R: Transport + Clock>(
     let mut failed = Vec::new();
     for backend in Backend::of(season) {
         match backend.events(client, upstreams, season).await {
-            Ok(events) if !events.is_empty() => return Ok(events),
-            Ok(_) => {}
-            Err(error) => {
-                client.log.warn(&format!("no schedule of {season}: {error}"));
-                failed.push(error);
+            Ok(events) if !events.is_empty() => {
+                complain(client, season, &failed);
+                return Ok(events);
             }
+            Ok(_) => {}
+            Err(error) => failed.push(error),
         }
     }
-    match failed.into_iter().find(|error| error.kind != Kind::NotFound) {
-        Some(error) => Err(error),
-        None => Ok(Vec::new()),
+    if let Some(error) = failed.iter().find(|error| error.kind != Kind::NotFound) {
+        return Err(error.clone());
     }
+    complain(client, season, &failed);
+    Ok(Vec::new())
+}
+
+fn complain<R>(client: &Client<R>, season: i32, failed: &[Error]) {
+    failed.iter().for_each(|error| client.log.warn(&format!("no schedule of {season}: {error}")));
 }

@@ -1,13 +1,15 @@
 //! What no server on loopback can be: hosts with https, redirects between them, and hours that pass.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use f1_ingest_component::error::{Kind, Result};
-use f1_ingest_component::http::transport::Response;
-use f1_ingest_component::job::Job;
-use http::Uri;
 
-use crate::support::{self, Answer, NOW, Script, World, closed, headers};
+use f1_ingest_component::error::{Kind, Result};
+use f1_ingest_component::http::transport::{Request, Response, SendError};
+use f1_ingest_component::job::{Job, ingest};
+use http::{HeaderMap, Uri};
+
+use crate::support::{self, Answer, Fake, NOW, Script, Time, World, closed, headers};
 
 const URL: &str = "https://results.example/f1";
 
@@ -128,4 +130,73 @@ fn a_host_that_keeps_the_budget_is_taken_at_its_word_at_once() {
     assert_eq!((error.kind, error.status, error.until), (Kind::RateLimited, None, Some(NOW as u64 + 7)));
     assert!(error.message.contains("this machine has used up"), "{error}");
     assert_eq!((script.asked.borrow().len(), script.time.passed().as_secs()), (1, 0));
+}
+
+/// A world where connections to these hosts never come about, and whose others answer with results.
+struct Dead {
+    hosts: &'static [&'static str],
+    asked: RefCell<Vec<String>>,
+    time: Time,
+}
+
+impl Fake for Dead {
+    fn time(&self) -> &Time {
+        &self.time
+    }
+
+    fn answer(&self, request: &Request<'_>) -> Answer {
+        let host = request.url.host().unwrap();
+        self.asked.borrow_mut().push(host.to_owned());
+        match self.hosts.contains(&host) {
+            true => Err(SendError::Unreachable("the connection was refused".into())),
+            false => support::answer(200, HeaderMap::new(), &[br#"{"MRData": {"total": "1"}}"#]),
+        }
+    }
+}
+
+/// Which hosts a run of both sources asks, in order, and how long it takes; both fail for the network.
+fn dead(hosts: &'static [&'static str]) -> (Vec<String>, u64) {
+    let world = Dead { hosts, asked: RefCell::default(), time: Time::default() };
+    let urls = [
+        ("JOLPICA_URL", "https://jolpica/f1"),
+        ("F1_SCHEDULE_URL", "https://schedule/"),
+        ("F1_LIVETIMING_URL", "https://livetiming/"),
+        ("F1_LIVETIMING_MIRROR_URL", "https://mirror/"),
+        ("AWS_ENDPOINT_URL", "https://store/"),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let job = support::job_with(&["--bucket", "lake", "--include-fastf1"], &urls).unwrap();
+    let report = pollster::block_on(ingest(&job, World(&world)));
+    assert_eq!(report.failed.len(), 2, "{report:?}");
+    for failure in &report.failed {
+        let said = &failure.error.message;
+        assert!(failure.error.kind == Kind::Network && said.contains("the connection was refused"), "{said}");
+    }
+    (world.asked.into_inner(), world.time.passed().as_secs())
+}
+
+#[test]
+fn a_dead_network_is_given_up_after_the_retries_of_one_request() {
+    let (asked, seconds) = dead(&["jolpica", "schedule", "livetiming", "mirror", "store"]);
+    assert_eq!(asked, ["jolpica", "jolpica", "jolpica", "jolpica", "jolpica", "store"]);
+    assert_eq!(seconds, 14);
+    let (asked, seconds) = dead(&["jolpica", "schedule", "livetiming", "mirror"]);
+    assert_eq!(asked[5..], ["store", "schedule", "livetiming"], "one try each");
+    assert_eq!(seconds, 14);
+}
+
+#[test]
+fn nothing_is_fetched_for_a_dead_store() {
+    let (asked, seconds) = dead(&["store"]);
+    assert_eq!(asked, ["jolpica", "store", "store", "store", "store", "store"]);
+    assert_eq!(seconds, 14);
+}
+
+#[test]
+fn a_host_that_comes_back_is_waited_for() {
+    let refused = || Err(SendError::Unreachable("refused".into()));
+    let script = Script::of([refused(), refused(), refused(), refused(), answer(200, &[])]);
+    assert_eq!(get(&script, &job(&[])).unwrap().body, b"body");
+    assert_eq!(script.time.passed().as_secs(), 14);
 }

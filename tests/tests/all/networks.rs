@@ -72,6 +72,38 @@ fn a_proxy_that_refuses_is_at_fault_at_once() {
 }
 
 #[test]
+fn what_is_dead_is_one_line_a_source() {
+    let (upstream, store) = (Upstream::start([Reply::json(RESULTS)]), Store::start());
+    let (alive, stored, refused) = (upstream.url("/f1"), store.endpoint(), "http://127.0.0.1:9");
+    let nowhere = "http://no-such-host.invalid/f1";
+    let proxy = ("HTTP_PROXY", "http://127.0.0.1:9");
+    let table: [(&str, &str, &[(&str, &str)], &str, &str); 4] = [
+        (nowhere, &stored, &[], nowhere, "resolved"),
+        ("http://127.0.0.1:9/f1", refused, &[], "http://127.0.0.1:9/f1", "was refused"),
+        (&alive, refused, &[], "http://127.0.0.1:9/lake/", "was refused"),
+        (&alive, &stored, &[proxy], &alive, "proxy 127.0.0.1:9 (HTTP_PROXY)"),
+    ];
+    thread::scope(|scope| {
+        for (url, endpoint, variables, named, cause) in table {
+            scope.spawn(move || {
+                let arguments = ["run", "--include-fastf1", "--jolpica-url", url];
+                let dead = [
+                    ("F1_SCHEDULE_URL", refused),
+                    ("F1_LIVETIMING_URL", refused),
+                    ("F1_LIVETIMING_MIRROR_URL", refused),
+                ];
+                let mut command = command(&arguments, &[&dead, variables].concat());
+                let run: Run = command.envs(environment(endpoint)).output().unwrap().into();
+                let run = run.expect(1);
+                assert_eq!(run.stderr.lines().count(), 2, "{}", run.stderr);
+                assert!(run.stderr.lines().all(|line| line.contains(" error ")), "{}", run.stderr);
+                run.says(&["jolpica: ", named, cause, "check the network"]).says(&["fastf1: "]);
+            });
+        }
+    });
+}
+
+#[test]
 fn what_the_environment_names_and_nobody_can_use_is_wrong_usage() {
     let empty = tempfile::NamedTempFile::new().unwrap();
     let empty = empty.path().to_str().unwrap();
