@@ -127,14 +127,14 @@ fn answer(credentials: &Credentials) -> String {
 ///
 /// `region` is that of the STS that is asked for the session of a role.
 pub async fn find(profile: Option<&str>, region: &str) -> Result<Found> {
-    let sender = Sender::new();
+    let profiles = Profiles::read(profile)?;
+    let sender = Sender::new(&profiles);
     let config = ProviderConfig::empty()
         .with_region(Some(Region::new(region.to_owned())))
         .with_http_client(sender.clone())
         .with_time_source(aws_smithy_async::time::SystemTimeSource::new())
         .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .with_retry_config(RetryConfig::standard());
-    let profiles = Profiles::read(profile)?;
     if let Some((files, name)) = profiles.for_sdk() {
         let profile = ProfileCredentials { files, name, config: config.clone() };
         if let Some(found) = ask("profile", profile).await? {

@@ -24,6 +24,7 @@ use crate::budget::Budget;
 use crate::credentials::Endpoint;
 use crate::options::HostOptions;
 use crate::pool::{Pool, internal};
+use crate::profiles::Profiles;
 use crate::progress::Progress;
 use crate::recording::{Recorder, Recordings};
 use crate::stop::{Stage, Stop, stopped};
@@ -90,7 +91,7 @@ impl Outbound {
             record: host.record.as_deref().map(Recorder::open).transpose()?,
             budget,
             pool: Pool::to(Peer::Upstream),
-            s3_pool: Pool::to(Peer::Aws),
+            s3_pool: Pool::to(Peer::aws(&Profiles::for_run(host)?)),
             progress: Progress::new(host.progress),
             watch,
             log,

@@ -29,10 +29,7 @@ pub fn prepare(
     arguments: &[String],
     mut variables: Variables,
 ) -> Result<(Variables, Command)> {
-    let profiles = match host.store {
-        None => Profiles::read(host.profile.as_deref())?,
-        Some(_) => Profiles::default(),
-    };
+    let profiles = Profiles::for_run(host)?;
     if host.profile.is_some() {
         credentials::remove(&mut variables);
     }
@@ -61,7 +58,7 @@ pub fn prepare(
     }
     let command = read(arguments, |name| variables.get(name).cloned())?;
     if let Command::Ingest(job) = &command {
-        reachable(host, job)?;
+        reachable(host, &profiles, job)?;
         let log = Log::new(job.log_format, String::new());
         if region.is_some_and(|region| region == job.bucket.region) {
             log.info(&format!("the region is {}, as the profile says", job.bucket.region));
@@ -79,8 +76,8 @@ pub fn prepare(
 
 /// Fails, as wrong usage, if what the environment says of proxies and certificates keeps `job` from reaching what it
 /// needs.
-fn reachable(host: &HostOptions, job: &Job) -> Result<()> {
-    let (upstreams, store) = (Pool::to(Peer::Upstream), Pool::to(Peer::Aws));
+fn reachable(host: &HostOptions, profiles: &Profiles, job: &Job) -> Result<()> {
+    let (upstreams, store) = (Pool::to(Peer::Upstream), Pool::to(Peer::aws(profiles)));
     if host.replay.is_empty() {
         for upstream in job.items.iter().flat_map(Item::upstreams) {
             upstreams.check(job.upstreams.url(*upstream))?;

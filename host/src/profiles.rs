@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use f1_ingest_component::error::{Error, Result};
 
+use crate::options::HostOptions;
 use crate::variables::variable;
 use ini::{Section, Setting, sections};
 
@@ -33,6 +34,14 @@ pub struct Profiles {
 }
 
 impl Profiles {
+    /// Those that count for a run with these options: none for the store in the host itself. Fails as [`Profiles::read`].
+    pub fn for_run(host: &HostOptions) -> Result<Profiles> {
+        match host.store {
+            None => Profiles::read(host.profile.as_deref()),
+            Some(_) => Ok(Profiles::default()),
+        }
+    }
+
     /// Reads the files; `name` is that of `--profile`, which wins over the variables.
     ///
     /// Fails on a line that cannot be read, and if a profile is named that is in neither file.

@@ -9,31 +9,43 @@ use rustls::client::ClientConfig;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, RootCertStore};
 
+use crate::profiles::Profiles;
 use crate::variables::variable;
 
-/// Whom a connection is for: each has variables of its own.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+/// Whom a connection is for: each has places of its own that name certificates.
+#[derive(Debug, Default, Clone)]
 pub enum Peer {
     /// What Python's requests fetched in the script that this job replaces.
     #[default]
     Upstream,
     /// What boto3 spoke to: the store, and AWS's services.
-    Aws,
+    Aws {
+        /// The file that the profile names.
+        ca_bundle: Option<String>,
+    },
 }
 
 impl Peer {
-    /// The variables that name certificates, the first one that is set wins; behind them SSL_CERT_FILE and SSL_CERT_DIR.
-    fn variables(self) -> [&'static str; 2] {
+    /// The store and AWS's services, as the profile that counts has them.
+    pub fn aws(profiles: &Profiles) -> Peer {
+        let ca_bundle = profiles.setting("ca_bundle").filter(|path| !path.is_empty());
+        Peer::Aws { ca_bundle: ca_bundle.map(str::to_owned) }
+    }
+
+    /// The places that name certificates, the first one that does wins; behind them SSL_CERT_FILE and SSL_CERT_DIR.
+    fn places(&self) -> Vec<(&'static str, Option<String>)> {
+        let [requests, curl, aws] =
+            ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"].map(|name| (name, variable(name)));
         match self {
-            Peer::Upstream => ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"],
-            Peer::Aws => ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"],
+            Peer::Upstream => vec![requests, curl],
+            Peer::Aws { ca_bundle } => vec![aws, ("ca_bundle", ca_bundle.clone()), requests],
         }
     }
 
-    /// The certificates that the environment names instead of the platform's, if it names any. Fails, as wrong usage,
-    /// if they cannot be read.
-    pub fn named(self) -> Result<Option<RootCertStore>> {
-        if let Some((name, path)) = self.variables().iter().find_map(|name| Some((*name, variable(name)?))) {
+    /// The certificates that are named instead of the platform's, if any are. Fails, as wrong usage, if they cannot be
+    /// read.
+    pub fn named(&self) -> Result<Option<RootCertStore>> {
+        if let Some((name, path)) = self.places().into_iter().find_map(|(name, path)| Some((name, path?))) {
             return roots(&[(name, &path)]).map(Some);
         }
         let [file, folders] = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(variable);
@@ -44,7 +56,7 @@ impl Peer {
     }
 
     /// How to speak TLS. Reading what the platform trusts takes longer than the whole job does without it.
-    pub fn config(self) -> Result<ClientConfig> {
+    pub fn config(&self) -> Result<ClientConfig> {
         use rustls_platform_verifier::BuilderVerifierExt;
         let builder = builder().map_err(no_roots)?;
         if let Some(roots) = self.named()? {
@@ -54,8 +66,8 @@ impl Peer {
     }
 
     /// What the error of a connection to `host` means, what to do about it, and whether it lasts.
-    pub fn explained(self, error: &rustls::Error, host: &str) -> (String, bool) {
-        let [first, second] = self.variables();
+    pub fn explained(&self, error: &rustls::Error, host: &str) -> (String, bool) {
+        let places = self.places().iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         let why = match error {
             rustls::Error::InvalidCertificate(error) => match error {
                 CertificateError::Expired => format!(
@@ -82,7 +94,7 @@ impl Peer {
                 // A bad signature: the one that is trusted has the same name, but another key.
                 CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
                     "the certificate of {host} is of an unknown authority, one that this machine does not trust; name a file \
-                     with the authority's certificates in SSL_CERT_FILE (or {first}, {second}, which win)"
+                     with the authority's certificates in SSL_CERT_FILE (or {places}, which win)"
                 ),
                 other if format!("{other:?}").contains("CaUsedAsEndEntity") => format!(
                     "{host} shows a CA's certificate (CA:TRUE) as its own, as `openssl req -x509` makes it; make it with \

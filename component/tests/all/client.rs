@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-
 use f1_ingest_component::error::{Kind, Result};
 use f1_ingest_component::http::transport::{Request, Response, SendError};
 use f1_ingest_component::job::{Job, ingest};

@@ -15,6 +15,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 
 use crate::pool::Pool;
+use crate::profiles::Profiles;
 use crate::trust::Peer;
 
 /// How long a phase of a request may take if the SDK does not say.
@@ -32,9 +33,9 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A client with connections of its own.
-    pub fn new() -> Sender {
-        Sender { pool: Pool::to(Peer::Aws).into(), silence: Arc::default() }
+    /// A client with connections of its own, to AWS as the profile that counts has it.
+    pub fn new(profiles: &Profiles) -> Sender {
+        Sender { pool: Pool::to(Peer::aws(profiles)).into(), silence: Arc::default() }
     }
 
     /// Whether somebody was there and gave no answer, or none that ends.

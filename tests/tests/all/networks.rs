@@ -227,6 +227,27 @@ fn the_variables_of_requests_and_boto3_name_certificates() {
         let run = attempt(&arguments, &[&keys[..], &variables].concat()).expect(1);
         assert_eq!(!run.stderr.contains("unknown authority"), is_trusted, "{}", run.stderr);
     }
+
+    // Between the two the profile's own, whichever profile counts.
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("config");
+    let profiles = format!("[default]\nca_bundle = {trusted}\n[profile wrong]\nca_bundle = {other}\n");
+    std::fs::write(&config, profiles).unwrap();
+    let config = ("AWS_CONFIG_FILE", config.to_str().unwrap());
+    for (variables, is_trusted) in [
+        ([("REQUESTS_CA_BUNDLE", other.as_str()), ("CURL_CA_BUNDLE", &other)], true),
+        ([("AWS_CA_BUNDLE", &other), ("REQUESTS_CA_BUNDLE", &trusted)], false),
+        ([("AWS_CA_BUNDLE", &trusted), ("AWS_PROFILE", "wrong")], true),
+        ([("REQUESTS_CA_BUNDLE", &trusted), ("AWS_PROFILE", "wrong")], false),
+    ] {
+        let run = attempt(&arguments, &[&keys[..], &variables, &[config]].concat()).expect(1);
+        assert_eq!(!run.stderr.contains("unknown authority"), is_trusted, "{}", run.stderr);
+    }
+    std::fs::write(config.1, "[default]\nca_bundle = /no/such/file.pem\n").unwrap();
+    let run = attempt(&arguments, &[&keys[..], &[config]].concat()).expect(2);
+    run.says(&["ca_bundle=/no/such/file.pem", "PEM"]);
+    // Upstreams are no business of AWS's.
+    dry(&url, &[config, ("SSL_CERT_FILE", &file)]).expect(0);
 }
 
 #[test]
