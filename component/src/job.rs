@@ -22,7 +22,7 @@ use crate::schedule::session_asked_for;
 use crate::session::{Session, SessionId};
 use crate::source::{Item, Source};
 use crate::upstreams::Upstreams;
-use crate::{jolpica, mock, raw_feeds};
+use crate::{dry_run, jolpica, mock, raw_feeds};
 
 /// One run, validated: nothing in here can turn out to be malformed once requests are under way.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Job {
     /// `host[:port]` of everything that this run may reach.
     pub fn hosts(&self) -> Vec<String> {
         let upstreams = self.items.iter().flat_map(Item::upstreams).map(|it| self.upstreams.url(*it));
-        let store = (!self.dry_run).then(|| authority(&self.bucket.url()));
+        let store = self.asks_store().then(|| authority(&self.bucket.url()));
         upstreams.map(authority).chain(store).fold(Vec::new(), |mut hosts, host| {
             if !hosts.contains(&host) {
                 hosts.push(host);
@@ -62,6 +62,11 @@ impl Job {
     /// Whether a document of `source` is asked for.
     pub fn wants(&self, source: Source) -> bool {
         self.items.iter().any(|item| item.source == source)
+    }
+
+    /// Whether the store is asked anything: to store, or to compare.
+    pub fn asks_store(&self) -> bool {
+        !self.dry_run || self.bucket.if_changed
     }
 
     /// Whether something is to be stored and nobody is there to sign for it.
@@ -132,23 +137,23 @@ struct Run<'a, R> {
 impl<R: Transport + Clock> Run<'_, R> {
     async fn fetch_and_store(&self, item: &Item, report: &mut Report) -> Result<()> {
         let Run { job, store, .. } = self;
+        if !job.dry_run {
+            store.reach(item.source.needs_session()).await?;
+        }
         let session = self.session_of(item).await?;
         let (source, name) = (item.source.name(), item.name(session));
         if let Some(object) = store.stored_earlier(&name).await? {
             report.stored.push(self.stored(item, session, object));
             return Ok(());
-        if !job.dry_run {
-            store.reach(item.source.needs_session()).await?;
-        }
         }
         let mut document = self.fetch(item, session).await?;
         // A streamed document knows what it lacks when it was read.
         let mut lacks = document.warnings.clone();
         let kept = async {
             if job.dry_run {
-                let (bucket, (size, _)) = (&job.bucket.name, document.read().await?);
-                let message = format!("{source}: would store {size} bytes in {bucket}; this is a dry run");
-                self.client.log.info(&message);
+                let document = document.read().await?;
+                let plan = dry_run::plan(store, &self.log_of(item), item, session, document).await;
+                report.would_store.push(plan);
                 return Ok(None);
             }
             if job.bucket.if_changed && item.source.is_streamed() {
@@ -249,6 +254,12 @@ impl<R: Transport + Clock> Run<'_, R> {
         }
     }
 
+    /// For lines about an item.
+    fn log_of(&self, item: &Item) -> Log {
+        let name = item.name(self.known_session(item));
+        self.client.log.with([("source", item.source.name().into()), ("item", name.into())])
+    }
+
     fn stored(&self, item: &Item, session: Option<SessionId>, object: Object) -> Stored {
         let what = format!("stored {} bytes in {} as", object.size, self.job.bucket.name);
         self.said(item, session, object, &what)
@@ -257,12 +268,6 @@ impl<R: Transport + Clock> Run<'_, R> {
     fn unchanged(&self, item: &Item, session: Option<SessionId>, object: Object) -> Stored {
         self.said(item, session, object, "has not changed since")
     }
-    /// For lines about an item.
-    fn log_of(&self, item: &Item) -> Log {
-        let name = item.name(self.known_session(item));
-        self.client.log.with([("source", item.source.name().into()), ("item", name.into())])
-    }
-
 
     /// Prints the key of an object that is in the bucket.
     fn said(&self, item: &Item, session: Option<SessionId>, object: Object, what: &str) -> Stored {

@@ -10,6 +10,7 @@
 //!     -> fastf1, raw_feeds, jolpica, mock    the sources, of upstreams, chosen by a schedule
 //!       -> document                          what they make
 //!     -> s3                                  the store, which puts documents and knows nothing of Formula 1
+//!     -> dry_run                             what would become of it
 //!     -> report                              what became of all that
 //! ```
 //!
@@ -17,6 +18,7 @@
 
 pub mod dates;
 pub mod document;
+pub mod dry_run;
 pub mod error;
 pub mod fastf1;
 pub mod http;

@@ -18,6 +18,19 @@ pub struct Stored {
     pub sha256: Option<String>,
 }
 
+/// One document that a dry run would store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    pub source: String,
+    pub session: Option<SessionId>,
+    /// Bytes of the document, before compression.
+    pub size: u64,
+    /// Of the document, in lower-case hex.
+    pub sha256: String,
+    /// Whether the newest object of its item has other bytes, or there is none; None if nobody asked or could tell.
+    pub changed: Option<bool>,
+}
+
 /// One source that was not stored; an empty name is the run itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -33,6 +46,8 @@ pub struct Report {
     pub stored: Vec<Stored>,
     /// What is not stored again, as the newest object has the same bytes: that object.
     pub unchanged: Vec<Stored>,
+    /// Of a dry run only.
+    pub would_store: Vec<Planned>,
     pub failed: Vec<Failure>,
     pub warnings: Vec<String>,
 }
@@ -57,6 +72,7 @@ impl Report {
             "exit_code": self.exit_code(),
             "stored": objects(&self.stored),
             "unchanged": objects(&self.unchanged),
+            "would_store": self.would_store.iter().map(planned).collect::<Vec<_>>(),
             "failed": self.failed.iter().map(failure).collect::<Vec<_>>(),
             "warnings": self.warnings,
         })
@@ -65,6 +81,10 @@ impl Report {
 
 fn object(Stored { source, session, key, size, sha256 }: &Stored) -> Value {
     json!({"source": source, "session": of(session), "key": key, "size": size, "sha256": sha256})
+}
+
+fn planned(Planned { source, session, size, sha256, changed }: &Planned) -> Value {
+    json!({"source": source, "session": of(session), "size": size, "sha256": sha256, "changed": changed})
 }
 
 fn failure(Failure { source, session, error }: &Failure) -> Value {

@@ -12,7 +12,7 @@ wasmtime::component::bindgen!({
 });
 
 pub use exports::f1::ingest::job;
-use job::{ErrorKind, Failure, Session, Stored};
+use job::{ErrorKind, Failure, Planned, Session, Stored};
 
 /// The exit code and the job's own report: the inverse of what the component does to its report.
 pub fn report(typed: job::Report) -> (u8, Report) {
@@ -20,6 +20,7 @@ pub fn report(typed: job::Report) -> (u8, Report) {
     let report = Report {
         stored: objects(typed.stored),
         unchanged: objects(typed.unchanged),
+        would_store: typed.would_store.into_iter().map(planned).collect(),
         failed: typed.failed.into_iter().map(failure).collect(),
         warnings: typed.warnings.iter().map(|warning| one_line(warning)).collect(),
     };
@@ -28,6 +29,10 @@ pub fn report(typed: job::Report) -> (u8, Report) {
 
 fn stored(Stored { source, session: of, key, size, sha256 }: Stored) -> report::Stored {
     report::Stored { source, session: of.and_then(session), key, size, sha256 }
+}
+
+fn planned(Planned { source, session: of, size, sha256, changed }: Planned) -> report::Planned {
+    report::Planned { source, session: of.and_then(session), size, sha256, changed }
 }
 
 fn failure(failure: Failure) -> report::Failure {

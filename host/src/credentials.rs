@@ -26,7 +26,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use chrono::{DateTime, SecondsFormat, Utc};
 use f1_ingest_component::error::{Error, Kind};
 use f1_ingest_component::job::Job;
-use f1_ingest_component::s3::credentials::{CONTAINER_URL, EMBEDDED};
+use f1_ingest_component::s3::credentials::{CONTAINER_URL, EMBEDDED, Keys};
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::json;
@@ -56,10 +56,13 @@ pub async fn complete(
     job: &Job,
 ) -> Result<(Variables, Option<Endpoint>)> {
     let mut variables = variables.clone();
-    if !job.lacks_credentials() {
+    if !job.lacks_credentials() && !may_compare(job) {
         return Ok((variables, None));
     }
-    let Found { credentials, place, provider } = find(profile, &job.bucket.region).await?;
+    let Found { credentials, place, provider } = match find(profile, &job.bucket.region).await {
+        Err(_) if job.dry_run => return Ok((variables, None)),
+        found => found?,
+    };
     let mut set = |name: &str, value: &str| drop(variables.insert(name.to_owned(), value.to_owned()));
     if credentials.expiry().is_some() {
         set(CONTAINER_URL, &format!("http://{EMBEDDED}/"));
@@ -72,6 +75,12 @@ pub async fn complete(
         set(TOKEN, token);
     }
     Ok((variables, None))
+}
+
+/// Whether a dry run could say more if it had credentials.
+fn may_compare(job: &Job) -> bool {
+    let lacks = matches!(job.bucket.keys, Keys::Nowhere) && !job.bucket.unsigned;
+    job.dry_run && job.asks_store() && lacks
 }
 
 /// Credentials, which of the places below they are from, and what provides newer ones.

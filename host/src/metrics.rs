@@ -80,7 +80,11 @@ impl Page {
 
     /// When the last successful run ended, in unix seconds.
     pub fn last_success(&mut self, ended: f64) {
-        self.gauge("last_success_timestamp_seconds", "When the last run with exit code 0 ended.", ended);
+        self.gauge(
+            "last_success_timestamp_seconds",
+            "When the last run with exit code 0 ended that was no dry run.",
+            ended,
+        );
     }
 
     /// The page in Prometheus's format.

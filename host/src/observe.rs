@@ -64,9 +64,10 @@ impl Observers {
         })
     }
 
-    /// Tells them that a run begins. A failure to do so is logged.
-    pub async fn begun(&self, log: &Log) {
-        if let Some(url) = &self.monitor {
+    /// Tells them that a run begins. A failure to do so is logged. A monitor waits for what is stored, and hears nothing of
+    /// a dry run.
+    pub async fn begun(&self, is_dry: bool, log: &Log) {
+        if let Some(url) = self.monitor.as_ref().filter(|_| !is_dry) {
             complain(log, "the monitor", monitor::started(&self.pool, url).await);
         }
     }
@@ -82,7 +83,7 @@ impl Observers {
         if let Some(file) = &self.github {
             complain(log, "GITHUB_STEP_SUMMARY", github::append(file, outcome));
         }
-        if let Some(url) = &self.monitor {
+        if let Some(url) = self.monitor.as_ref().filter(|_| !outcome.is_dry) {
             complain(log, "the monitor", monitor::ended(&self.pool, url, outcome).await);
         }
         if let Some(collector) = &self.traces {
@@ -129,15 +130,15 @@ fn write(file: &Path, text: &str) -> Result<()> {
     write_whole(file, text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The figures of one run for a textfile collector. A run that failed keeps the time of the last success that `file`
-/// holds.
+/// The figures of one run for a textfile collector. A run that failed, or was dry, keeps the time of the last success
+/// that `file` holds.
 fn metrics(outcome: &Outcome, file: &Path) -> String {
     let mut page = Page::default();
     page.build_info();
     page.last_run(outcome);
-    let success = match outcome.exit_code() {
-        0 => Some(seconds(outcome.started + outcome.took)),
-        _ => std::fs::read_to_string(file).ok().and_then(|before| last_success(&before)),
+    let success = match outcome.is_success() {
+        true => Some(seconds(outcome.started + outcome.took)),
+        false => std::fs::read_to_string(file).ok().and_then(|before| last_success(&before)),
     };
     if let Some(success) = success {
         page.last_success(success);

@@ -80,7 +80,7 @@ impl Outbound {
         let replay = (!host.replay.is_empty()).then(|| Recordings::open(&host.replay));
         // AWS may redirect to the bucket's own region.
         let s3 = authority(&job.bucket.url_in("*"));
-        let redirected = (!job.dry_run).then(|| s3.clone());
+        let redirected = job.asks_store().then(|| s3.clone());
         let budget = Budget::of(job).filter(|_| replay.is_none());
         Ok(Outbound {
             allowed: job.hosts().into_iter().chain(redirected).chain(host.allow.iter().cloned()).collect(),

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 pub struct Outcome {
     /// 32 hex digits, in the log's lines and the objects' metadata too; empty if the run never began.
     pub run_id: String,
+    /// Whether nothing was to be stored: then it is no success that anybody waits for.
+    pub is_dry: bool,
     /// Whether the job was started at all: not if it had no store, thread or credentials, for example.
     pub begun: bool,
     pub started: SystemTime,
@@ -31,6 +33,7 @@ impl Outcome {
     pub fn not_begun(error: Error) -> Outcome {
         Outcome {
             run_id: String::new(),
+            is_dry: false,
             begun: false,
             started: SystemTime::now(),
             took: Duration::ZERO,
@@ -43,6 +46,11 @@ impl Outcome {
     /// The exit code of the command that made the run.
     pub fn exit_code(&self) -> u8 {
         self.exit_code
+    }
+
+    /// Whether what was asked for is in the bucket.
+    pub fn is_success(&self) -> bool {
+        self.exit_code == 0 && !self.is_dry
     }
 
     /// When all upstreams that have had too many requests answer again, if they say so.
@@ -91,6 +99,7 @@ impl Outcome {
             failed.insert(0, whole);
         }
         json["exit_code"] = self.exit_code().into();
+        json["dry_run"] = self.is_dry.into();
         json["run_id"] = self.run_id.clone().into();
         json["started"] = seconds(self.started).into();
         json["seconds"] = self.took.as_secs_f64().into();

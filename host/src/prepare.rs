@@ -83,7 +83,7 @@ fn reachable(host: &HostOptions, profiles: &Profiles, job: &Job) -> Result<()> {
             upstreams.check(job.upstreams.url(*upstream))?;
         }
     }
-    if host.store.is_none() && !job.dry_run {
+    if host.store.is_none() && job.asks_store() {
         store.check(&job.bucket.url())?;
     }
     Ok(())

@@ -77,7 +77,7 @@ impl Runner {
         job: Job,
         limit: Limit,
     ) -> Result<Outcome> {
-        let log = Log { format: job.log_format, run_id: random::hex_of(16) };
+        let (log, is_dry) = (Log::new(job.log_format, random::hex_of(16)), job.dry_run);
         let (started, clock) = (SystemTime::now(), Instant::now());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let watch = Watch::default();
@@ -88,7 +88,7 @@ impl Runner {
             let ended = self.ended(run, &watch, deadline, &mut signals);
             let begun = async {
                 tokio::select! {
-                    () = self.observers.begun(&log) => {}
+                    () = self.observers.begun(is_dry, &log) => {}
                     () = watch.stop.reached(Stage::Over) => {}
                 }
             };
@@ -102,7 +102,8 @@ impl Runner {
         }
         let run_id = log.run_id.clone();
         let begun = watch.begun.load(Ordering::Relaxed);
-        let outcome = Outcome { run_id, begun, started, took: clock.elapsed(), exit_code, report, why };
+        let outcome =
+            Outcome { run_id, is_dry, begun, started, took: clock.elapsed(), exit_code, report, why };
         runtime.block_on(async {
             let told = self.tell(outcome.clone(), log);
             tokio::select! {

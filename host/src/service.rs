@@ -148,7 +148,7 @@ impl Service {
             let mut tally = service.tally();
             tally.running_since = None;
             *tally.runs.entry(outcome.exit_code()).or_default() += 1;
-            if outcome.exit_code() == 0 {
+            if outcome.is_success() {
                 tally.last_success = Some(outcome.started + outcome.took);
             }
             tally.last = Some(outcome.clone());

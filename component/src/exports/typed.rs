@@ -7,7 +7,9 @@ use f1_ingest_component::session::SessionId;
 use wstd::runtime::block_on;
 
 use super::bindings::exports::f1::ingest::job as typed;
-use super::bindings::exports::f1::ingest::job::{ErrorKind, Failure, Guest, Request, Session, Stored};
+use super::bindings::exports::f1::ingest::job::{
+    ErrorKind, Failure, Guest, Planned, Request, Session, Stored,
+};
 use super::command::run_async;
 
 /// What the bindings export.
@@ -18,12 +20,13 @@ impl Guest for Component {
         let Request { arguments, run_id, names_sources } = request;
         let report = block_on(run_async(&arguments, run_id, names_sources));
         let exit_code = report.exit_code();
-        let Report { stored: made, unchanged, failed, warnings } = report;
+        let Report { stored: made, unchanged, would_store, failed, warnings } = report;
         let objects = |objects: Vec<report::Stored>| objects.into_iter().map(stored).collect();
         typed::Report {
             exit_code,
             stored: objects(made),
             unchanged: objects(unchanged),
+            would_store: would_store.into_iter().map(planned).collect(),
             failed: failed.into_iter().map(failure).collect(),
             warnings,
         }
@@ -33,6 +36,11 @@ impl Guest for Component {
 fn stored(stored: report::Stored) -> Stored {
     let report::Stored { source, session, key, size, sha256 } = stored;
     Stored { source, session: session.map(typed_session), key, size, sha256 }
+}
+
+fn planned(planned: report::Planned) -> Planned {
+    let report::Planned { source, session, size, sha256, changed } = planned;
+    Planned { source, session: session.map(typed_session), size, sha256, changed }
 }
 
 fn failure(failure: report::Failure) -> Failure {

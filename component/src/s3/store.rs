@@ -97,7 +97,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         Store { s3, run_id, in_doubt: RefCell::default(), is_conditional, omits_condition: Cell::new(false) }
     }
 
-    fn bucket(&self) -> &'a Bucket {
+    pub fn bucket(&self) -> &'a Bucket {
         self.s3.bucket
     }
     /// As [`S3Client::reach`].

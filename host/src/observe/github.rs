@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use f1_ingest_component::error::one_line;
+use f1_ingest_component::report::Planned;
 
 use crate::outcome::Outcome;
 
@@ -24,8 +25,13 @@ pub fn append(file: &Path, outcome: &Outcome) -> Result<()> {
 fn markdown(outcome: &Outcome) -> String {
     let (code, seconds) = (outcome.exit_code(), outcome.took.as_secs_f64());
     let mut text = format!("### f1-ingest: exit code {code} after {seconds:.1} s\n\n");
-    if outcome.kept().next().is_some() {
+    let planned = &outcome.report.would_store;
+    if outcome.kept().next().is_some() || !planned.is_empty() {
         text.push_str("| source | key | bytes |\n|---|---|---|\n");
+    }
+    for Planned { source, size, changed, .. } in planned {
+        let what = if *changed == Some(false) { "unchanged" } else { "would be stored" };
+        text.push_str(&format!("| {source} | dry run: {what} | {size} |\n"));
     }
     for (what, object) in outcome.kept() {
         let size = if what == "stored" { object.size.to_string() } else { what.to_owned() };

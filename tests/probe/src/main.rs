@@ -30,7 +30,14 @@ mod door {
                 Some(("sleep", _)) => std::thread::sleep(std::time::Duration::from_secs(3600)),
                 _ => println!("told nothing"),
             }
-            Report { exit_code: 0, stored: vec![], unchanged: vec![], failed: vec![], warnings: vec![] }
+            Report {
+                exit_code: 0,
+                stored: vec![],
+                unchanged: vec![],
+                would_store: vec![],
+                failed: vec![],
+                warnings: vec![],
+            }
         }
     }
 

@@ -72,6 +72,57 @@ fn one_id_names_a_run_in_its_log_its_metadata_its_summary_and_its_trace() {
 }
 
 #[test]
+fn lines_of_json_have_fields_beside_their_message() {
+    let (store, upstream) = (Store::start(), Upstream::start([Reply::new(503, ""), Reply::json(RESULTS)]));
+    let url = upstream.url("/results.json");
+    let arguments = ["run", "--log-format", "json", "--jolpica-url", &url];
+    let run: Run = command(&arguments, &[]).envs(store.environment()).output().unwrap().into();
+    let key = run.expect(0);
+    let lines: Vec<Value> = key.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [busy, .., stored] = &lines[..] else { panic!("{lines:?}") };
+    let fields =
+        |line: &Value, names: &[&str]| names.iter().map(|name| line[name].clone()).collect::<Value>();
+    let names = ["level", "source", "url", "status", "attempt"];
+    assert_eq!(fields(busy, &names), serde_json::json!(["warn", "jolpica", url, 503, 1]));
+    let names = ["level", "source", "item", "key", "bytes"];
+    let expected = serde_json::json!(["info", "jolpica", "jolpica", key.keys()[0], RESULTS.len()]);
+    assert_eq!(fields(stored, &names), expected);
+
+    let run = ingest(&store, Reply::new(404, ""), &["--log-format", "json"], &[]).expect(1);
+    let last: Value = serde_json::from_str(run.stderr.lines().last().unwrap()).unwrap();
+    let names = ["level", "source", "item", "status", "attempt"];
+    assert_eq!(fields(&last, &names), serde_json::json!(["error", "jolpica", "jolpica", 404, 1]));
+}
+
+#[test]
+fn a_dry_run_is_no_success_and_says_what_it_would_store_and_whether_it_has_changed() {
+    let (store, folder) = (Store::start(), tempfile::tempdir().unwrap());
+    let monitor = Upstream::start([Reply::new(200, "OK")]);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (summary, metrics, ping) = (path("summary.json"), path("metrics.prom"), monitor.url("/ping"));
+    let told = ["--summary", &summary, "--metrics-file", &metrics, "--ping-url", &ping];
+    let other = r#"{"MRData": {"total": "1", "more": 1}}"#;
+    let planned = |body: &str, arguments: &[&str]| {
+        let arguments = [&["--dry-run"], arguments, &told].concat();
+        ingest(&store, Reply::json(body), &arguments, &[]).expect(0);
+        assert!(!text(Path::new(&metrics)).contains("last_success_timestamp_seconds "));
+        let report = json(Path::new(&summary));
+        let [planned] = &report["would_store"].as_array().unwrap()[..] else { panic!("{report}") };
+        assert_eq!((&planned["source"], &planned["size"]), (&"jolpica".into(), &body.len().into()));
+        assert_eq!((&report["dry_run"], &report["stored"]), (&true.into(), &serde_json::json!([])));
+        planned["changed"].clone()
+    };
+    assert_eq!(planned(RESULTS, &[]), Value::Null);
+    assert_eq!(planned(RESULTS, &["--if-changed"]), true);
+    ingest(&store, Reply::json(RESULTS), &[], &[]).expect(0);
+    assert_eq!(planned(RESULTS, &["--if-changed"]), false);
+    assert_eq!(planned(other, &["--if-changed"]), true);
+    assert_eq!(planned(RESULTS, &["--if-changed", "--bucket", "no-such-bucket"]), Value::Null);
+    assert!(monitor.asked().is_empty());
+    assert_eq!(store.keys().len(), 1);
+}
+
+#[test]
 fn the_host_logs_as_the_job_does() {
     let (store, folder) = (Store::start(), tempfile::tempdir().unwrap());
     let summary = folder.path().join("summary.json");

@@ -297,7 +297,8 @@ fn passwords_in_the_urls_of_observers_are_sent_and_never_logged() {
     let (monitor, collector) = (Upstream::start([Reply::new(200, "")]), Upstream::start([Reply::json("{}")]));
     let ping = format!("http://me:PINGSECRET@{}/ping", monitor.authority());
     let traces = format!("http://me:OTLPSECRET@{}", collector.authority());
-    let arguments = ["run", "--dry-run", "--bucket", "lake", "--mock-file", &mock, "--ping-url", &ping];
+    let store = folder.path().join("store");
+    let arguments = ["run", "--store", store.to_str().unwrap(), "--mock-file", &mock, "--ping-url", &ping];
     let variables = [("RUST_LOG", "trace"), ("OTEL_EXPORTER_OTLP_ENDPOINT", &traces)];
     let mut run = command(&arguments, &variables);
     let mut run = run.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
