@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use aws_credential_types::Credentials;
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
 use http::{Method, StatusCode, Uri};
 
 use super::bucket::Bucket;
@@ -28,11 +28,14 @@ pub struct S3Client<'a, R> {
     renewed: RefCell<Option<Expiring>>,
     /// The bucket's own region, once the store has sent us there.
     region: RefCell<Option<String>>,
+    /// Headers that the store refuses, so that requests go without.
+    omitted: RefCell<Vec<HeaderName>>,
 }
 
 impl<'a, R: Transport + Clock> S3Client<'a, R> {
     pub fn new(http: &'a Client<R>, bucket: &'a Bucket) -> Self {
-        S3Client { http, bucket, renewed: RefCell::default(), region: RefCell::default() }
+        let (renewed, region, omitted) = Default::default();
+        S3Client { http, bucket, renewed, region, omitted }
     }
 
     /// The bucket's region, as far as it is known.
@@ -40,9 +43,6 @@ impl<'a, R: Transport + Clock> S3Client<'a, R> {
         self.region.borrow().clone().unwrap_or_else(|| self.bucket.region.clone())
     }
 
-    /// The URL of a key, or of the bucket itself with a query.
-    pub fn url(&self, key: &str) -> Result<Uri> {
-        let url = format!("{}/{key}", base(&self.bucket.url_in(&self.region())));
     /// Fails if the store is dead; asks it if nobody knows and much is to be fetched for it.
     pub async fn reach(&self, is_much: bool) -> Result<()> {
         let url = self.url("")?;
@@ -58,13 +58,39 @@ impl<'a, R: Transport + Clock> S3Client<'a, R> {
         self.http.retry(ask).await
     }
 
+    /// The URL of a key, or of the bucket itself with a query.
+    pub fn url(&self, key: &str) -> Result<Uri> {
+        let url = format!("{}/{key}", base(&self.bucket.url_in(&self.region())));
         url.parse()
             .map_err(|_| Error::new(Kind::StoreRefused, format!("{key} makes no URL; check --endpoint-url")))
     }
 
-    /// Sends one request, signed; once more, to the bucket's own region, if the store sends us there.
-    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html>
+    /// Headers that the store turned out to refuse.
+    pub fn omitted(&self) -> Vec<HeaderName> {
+        self.omitted.borrow().clone()
+    }
+
+    /// Sends one request, signed; once more without a header that the store refuses and that is no must.
     pub async fn send(
+        &self,
+        method: &Method,
+        url: &Uri,
+        mut headers: HeaderMap,
+        body: Option<&[u8]>,
+    ) -> std::result::Result<Response, Failed> {
+        loop {
+            self.omitted.borrow().iter().for_each(|name| drop(headers.remove(name)));
+            let response = self.send_on(method, url, headers.clone(), body).await?;
+            match refusal::unknown_header(&response, &headers) {
+                Some(unknown) if !self.bucket.is_conditional() => self.omitted.borrow_mut().push(unknown),
+                _ => return Ok(response),
+            }
+        }
+    }
+
+    /// Sends one request; once more, to the bucket's own region, if the store sends us there.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html>
+    async fn send_on(
         &self,
         method: &Method,
         url: &Uri,

@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 
 use chrono::{DateTime, Utc};
+use http::header::{HeaderMap, HeaderName};
 use http::{Method, Uri};
 
 use super::bucket::{self, Bucket};
@@ -145,14 +146,25 @@ fn parse(xml: &[u8]) -> Body {
     body
 }
 
-/// Whether a store refuses a request because it does not know `If-None-Match`, rather than ignoring it.
-pub fn is_unknown_condition(response: &Response) -> bool {
+/// Headers that not every store knows, and that a request can go without: how each begins, and what an error calls it.
+const OPTIONAL: [(&str, &str); 2] = [("if-none-match", "if-none-match"), ("x-amz-checksum-", "checksum")];
+
+/// Which of a request's headers it has to go without, as the store refuses it rather than ignoring it: the one that the
+/// answer names, or else the first that it may mean.
+pub fn unknown_header(response: &Response, sent: &HeaderMap) -> Option<HeaderName> {
     let body = parse(&response.body);
-    match response.status.as_u16() {
+    let is_any = match response.status.as_u16() {
         501 => true,
-        400 => body.code == "NotImplemented" || body.message.to_ascii_lowercase().contains("if-none-match"),
-        _ => false,
-    }
+        400 => body.code == "NotImplemented",
+        _ => return None,
+    };
+    // A checksum that is wrong is another matter.
+    let is_known = CODES.iter().any(|(code, ..)| *code == body.code) && body.code != "InvalidArgument";
+    let message = body.message.to_ascii_lowercase();
+    let header = |begins: &str| sent.keys().find(|name| name.as_str().starts_with(begins)).cloned();
+    let is_named = |called: &str| message.contains(called) && (is_any || !is_known);
+    let named = OPTIONAL.iter().filter(|(_, called)| is_named(called)).find_map(|(begins, _)| header(begins));
+    named.or_else(|| OPTIONAL.iter().filter(|_| is_any).find_map(|(begins, _)| header(begins)))
 }
 
 /// Whether a success is one. Some of S3's answers begin before the work is done, so that they are a 200 with an
@@ -178,6 +190,33 @@ mod tests {
         let body = parse(xml);
         assert_eq!((body.code.as_str(), body.region.as_str()), ("PermanentRedirect", "eu-west-1"));
         assert!(body.message.starts_with("Use another"), "{body:?}");
+    }
+
+    #[test]
+    fn a_header_that_the_store_does_not_know_is_found() {
+        let (condition, checksum) = ("if-none-match", "x-amz-checksum-crc32");
+        type Case<'a> = (u16, &'a str, &'a str, &'a [&'static str], Option<&'a str>);
+        let table: [Case; 10] = [
+            (501, "NotImplemented", "A header you provided", &[condition], Some(condition)),
+            (501, "", "", &[checksum, condition], Some(condition)),
+            (501, "NotImplemented", "no such Checksum", &[checksum, condition], Some(checksum)),
+            (501, "NotImplemented", "", &[checksum], Some(checksum)),
+            (501, "NotImplemented", "", &[], None),
+            (400, "NotImplemented", "", &[condition], Some(condition)),
+            (400, "InvalidArgument", "x-amz-checksum-crc32 is unknown", &[checksum], Some(checksum)),
+            (400, "BadDigest", "the checksum did not match", &[checksum], None),
+            (400, "InvalidArgument", "", &[checksum, condition], None),
+            (403, "AccessDenied", "if-none-match", &[condition], None),
+        ];
+        for (status, code, message, headers, unknown) in table {
+            let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>").into_bytes();
+            let header = |name: &&'static str| (HeaderName::from_static(name), "x".parse().unwrap());
+            let headers: HeaderMap = headers.iter().map(header).collect();
+            let status = http::StatusCode::from_u16(status).unwrap();
+            let response = Response { status, headers: HeaderMap::new(), body };
+            let found = unknown_header(&response, &headers);
+            assert_eq!(found.as_ref().map(HeaderName::as_str), unknown, "{status} {code} {message}");
+        }
     }
 
     #[test]

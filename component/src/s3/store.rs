@@ -77,8 +77,8 @@ pub struct Store<'a, R> {
     /// Whether the store refuses to overwrite if it is asked not to, between runs at once too; None as long as it
     /// is not known.
     is_conditional: Cell<Option<bool>>,
-    /// Whether the store refuses `If-None-Match` itself, so that it goes without.
-    omits_condition: Cell<bool>,
+    /// How many of the headers that the store refuses the user was told of.
+    told: Cell<usize>,
 }
 
 /// What became of one key.
@@ -94,7 +94,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     pub fn new(s3: S3Client<'a, R>) -> Self {
         let run_id = s3.http.log.run_id.clone();
         let is_conditional = Cell::new(s3.bucket.is_conditional().then_some(true));
-        Store { s3, run_id, in_doubt: RefCell::default(), is_conditional, omits_condition: Cell::new(false) }
+        Store { s3, run_id, in_doubt: RefCell::default(), is_conditional, told: Cell::new(0) }
     }
 
     pub fn bucket(&self) -> &'a Bucket {
@@ -311,10 +311,10 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
                     _ => {}
                 }
             }
-            let mut sent = self.s3.send(&method, url, self.conditional(headers), Some(body)).await;
-            if sent.as_ref().is_ok_and(|response| self.must_omit_condition(response, warnings)) {
-                sent = self.s3.send(&method, url, self.conditional(headers), Some(body)).await;
-            }
+            let mut headers = headers.clone();
+            headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+            let sent = self.s3.send(&method, url, headers, Some(body)).await;
+            self.tell_of_omissions(warnings);
             let answer = Answer::of(&method, &sent);
             let mut verdict = judge(self.is_in_doubt(&object), answer, None);
             let mut failed_look = None;
@@ -336,28 +336,20 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         self.s3.http.retry(send).await
     }
 
-    /// The headers of a request that makes an object only if nothing is at its key.
-    fn conditional(&self, headers: &HeaderMap) -> HeaderMap {
-        let mut headers = headers.clone();
-        if !self.omits_condition.get() {
-            headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        }
-        headers
-    }
-
-    /// Whether a request has to be sent again without its condition, as the store refuses that itself. The key was looked
-    /// at, since nothing was known of this store.
-    fn must_omit_condition(&self, response: &Response, warnings: &Warnings) -> bool {
-        if self.bucket().is_conditional() || !refusal::is_unknown_condition(response) {
-            return false;
-        }
-        let is_new = !self.omits_condition.replace(true);
-        if is_new {
-            self.is_conditional.set(Some(false));
-            warnings.add(format!(
-                "{} refuses If-None-Match: keys are looked at before and after they are written instead",
-                self.bucket().url()
-            ));
+    /// Says, once, what the store refuses. Without a condition the key was looked at, since nothing was known of this store.
+    fn tell_of_omissions(&self, warnings: &Warnings) {
+        let omitted = self.s3.omitted();
+        for header in omitted.iter().skip(self.told.replace(omitted.len())) {
+            let instead = match *header == IF_NONE_MATCH {
+                true => {
+                    "If-None-Match: keys are looked at before and after they are written instead".to_owned()
+                }
+                false => format!("{header}: objects are sent without; the signed SHA-256 protects the bytes"),
+            };
+            if *header == IF_NONE_MATCH {
+                self.is_conditional.set(Some(false));
+            }
+            warnings.add(format!("{} refuses {instead}", self.bucket().url()));
         }
         is_new
     }

@@ -182,6 +182,9 @@ impl<R: Transport + Clock> Store<'_, R> {
             // NoSuchUpload: somebody else ended it.
             Err(error) if (error.kind, error.status) != (Kind::Conflict, Some(404)) => {
                 self.s3.http.log.warn(&format!("{error}; parts of {} may stay and be billed", upload.key));
+        if self.s3.omitted().iter().any(|header| header.as_str().starts_with("x-amz-checksum-")) {
+            sum.clear();
+        }
             }
             _ => {}
         }
