@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use f1_ingest_component::http::transport::{Clock, Request, Response, SendError, Transport};
 use http::HeaderValue;
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST};
 use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::{Error, RequestOptions};
 
@@ -39,13 +39,16 @@ impl Transport for Native {
         *outgoing.headers_mut() = request.headers.clone();
         let host = request.url.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
         outgoing.headers_mut().extend(host.map(|host| (HOST, host)));
+        outgoing.headers_mut().extend(request.body.map(|body| (CONTENT_LENGTH, body.len().into())));
         let silence = Some(SILENCE);
         let options = RequestOptions {
             connect_timeout: silence,
             first_byte_timeout: silence,
             between_bytes_timeout: silence,
         };
-        let (parts, body) = self.outbound.answer(outgoing, options).await.map_err(explained)?.into_parts();
+        // In a box: what is awaited is too deep for the compiler otherwise.
+        let answer = Box::pin(self.outbound.answer(outgoing, options)).await;
+        let (parts, body) = answer.map_err(explained)?.into_parts();
         let body = body.collect().await.map_err(explained)?.to_bytes().to_vec();
         Ok(Response { status: parts.status, headers: parts.headers, body })
     }
@@ -55,13 +58,13 @@ fn explained(error: Error) -> SendError {
     match error {
         Error::HttpRequestDenied => SendError::Denied,
         Error::InternalError(Some(why)) => SendError::internal(&why),
-        error => SendError::Network(error.to_string()),
-    }
-}
         Error::ConnectionRefused
         | Error::ConnectionTimeout
         | Error::DnsError { .. }
         | Error::DestinationIpUnroutable => SendError::Unreachable(error.to_string()),
+        error => SendError::Network(error.to_string()),
+    }
+}
 
 impl Clock for Native {
     fn now(&self) -> DateTime<Utc> {

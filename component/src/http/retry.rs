@@ -21,6 +21,13 @@ pub enum Again {
     After(Duration),
 }
 
+impl Again {
+    /// Whether there is another attempt.
+    pub fn is_ever(self) -> bool {
+        self != Again::Never
+    }
+}
+
 /// 0, 2, 4, 8 seconds as urllib3's `Retry(backoff_factor=1)` waits, plus up to a quarter of it and at least
 /// up to 250 ms, so that runs that failed together do not come back together.
 pub fn backoff(retry: u32, random: u64) -> Duration {

@@ -25,15 +25,14 @@ use super::bucket::Bucket;
 use super::certainty::{Answer, Look, Step, before, judge};
 use super::client::S3Client;
 use super::key::Key;
-use super::{refusal, sign};
+use super::refusal;
 use crate::document::{Document, Warnings};
 use crate::error::{Error, Kind, Result};
 use crate::http::failure::Failed;
 use crate::http::transport::{Clock, Response, Transport};
-use object::NewObject;
 use parts::Parts;
 
-pub use object::OURS;
+pub use object::{NewObject, OURS};
 
 /// How many keys are tried for a document in one attempt at the whole operation.
 const COLLISIONS: u32 = 100;
@@ -100,11 +99,11 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     pub fn bucket(&self) -> &'a Bucket {
         self.s3.bucket
     }
+
     /// As [`S3Client::reach`].
     pub async fn reach(&self, is_much: bool) -> Result<()> {
         self.s3.reach(is_much).await
     }
-
 
     /// Stores `document` under the first free second from now on: in one piece if it is shorter than a part.
     pub async fn put(&self, item: &str, document: Document<'_>) -> Result<Kept> {
@@ -216,16 +215,10 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         warnings: &Warnings,
     ) -> Result<Outcome> {
         let began = self.s3.http.runtime.uptime();
-        let mut headers = object.headers(&self.run_id)?;
         let made = object.made(parts.size());
         let url = self.s3.url(&object.key.to_string())?;
         let body = parts.next().await?;
-        if let Some(checksum) = &self.bucket().checksum {
-            headers.extend(sign::header(&checksum.header(), &checksum.of(body)).ok());
-        }
-        if let Some(sha256) = object.sha256.filter(|_| !object.gzip && !self.bucket().unsigned) {
-            headers.extend(sign::header(sign::CONTENT_SHA256, sha256).ok());
-        }
+        let headers = object.headers_of_put(&self.run_id, self.bucket(), body)?;
         let outcome = self.make(made, Method::PUT, &url, &headers, body, warnings).await?;
         let Outcome::Written(made) = &outcome else { return Ok(outcome) };
         if self.is_conditional.get().is_none() && body.len() <= LONGEST_PROBE {
@@ -351,7 +344,6 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             }
             warnings.add(format!("{} refuses {instead}", self.bucket().url()));
         }
-        is_new
     }
 
     fn is_in_doubt(&self, object: &Object) -> bool {

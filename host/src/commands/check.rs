@@ -7,13 +7,12 @@ mod probe;
 use anyhow::Result;
 use chrono::{DateTime, Datelike, Utc};
 use clap::Parser;
-use f1_ingest_component::error;
+use f1_ingest_component::error::{self, Error};
 use f1_ingest_component::http::body::Sink;
 use f1_ingest_component::http::client::Client;
 use f1_ingest_component::http::transport::Clock;
 use f1_ingest_component::http::url::Shown;
 use f1_ingest_component::job::Job;
-use f1_ingest_component::jolpica;
 use f1_ingest_component::livetiming::{FINISHED_SEASON, index};
 use f1_ingest_component::options::Command;
 use f1_ingest_component::s3::credentials::Keys;
@@ -21,17 +20,20 @@ use f1_ingest_component::schedule::{SessionRequest, session_asked_for};
 use f1_ingest_component::session::Session;
 use f1_ingest_component::source::Source;
 use f1_ingest_component::upstreams::Upstream;
+use f1_ingest_component::{jolpica, mock};
 use http::Uri;
 
 use crate::budget::Budget;
 use crate::command_line::{help, take};
 use crate::credentials::{self, Found};
 use crate::native::Native;
+use crate::observe::Observers;
 use crate::options::{HostOptions, When};
 use crate::outbound::{Outbound, Watch};
 use crate::prepare::prepare;
 use crate::proxies::Proxies;
 use crate::random;
+use crate::sandbox::{MockFile, Sandbox};
 use crate::stdio::announce;
 use crate::stop::within;
 use crate::variables::environment;
@@ -59,6 +61,11 @@ fn checked(host: HostOptions, arguments: Vec<String>) -> Result<u8> {
         announce(&help::<CheckLine>());
         return Ok(0);
     };
+    // What else keeps a run from beginning.
+    Observers::new(&host)?;
+    if host.component.is_some() {
+        Sandbox::new(&host)?;
+    }
     let http = job.http(random::number());
     let outbound = Outbound::new(&host, &variables, &job, None, Watch::default(), http.log.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -66,9 +73,10 @@ fn checked(host: HostOptions, arguments: Vec<String>) -> Result<u8> {
         let mut findings = Findings::default();
         let is_signed = credentials(&mut findings, &host, &mut job).await;
         let client = Client::new(Native::new(outbound), http);
-        upstreams(&mut findings, &client, &job).await;
+        let session = upstreams(&mut findings, &client, &job).await;
         if is_signed && !job.dry_run {
-            probe::store(&mut findings, &client, &job).await;
+            let tried = probe::store(&mut findings, &client, &job, session.map(|it| it.id())).await;
+            tried.unwrap_or_else(|error| findings.failed("store", error));
         }
         Ok(findings.failed.into())
     })
@@ -99,8 +107,14 @@ async fn credentials(findings: &mut Findings, host: &HostOptions, job: &mut Job)
     true
 }
 
-/// Whether the upstreams that the job's items are made from answer, and have what was asked for.
-async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) {
+/// Whether the upstreams that the job's items are made from answer, and have what was asked for; or the file that is in
+/// their place. Gives the session, if the schedules were asked for it and tell.
+async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) -> Option<Session> {
+    if let Some(file) = &job.mock_file {
+        let is_file = MockFile::new(file).map_err(|error| Error::usage(format!("{error:#}")));
+        let read = is_file.and_then(|_| mock::read(file));
+        findings.verdict("mock file", read.map(|_| format!("{file} is JSON")));
+    }
     let wants = |upstream: Upstream| job.items.iter().any(|item| item.upstreams().contains(&upstream));
     let session = match job.items.iter().find_map(|item| item.session.as_ref()) {
         Some(request) if wants(Upstream::Schedule) => schedule(findings, client, job, request).await,
@@ -124,6 +138,7 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
         let answer = livetiming(client, job, session.as_ref()).await;
         findings.verdict("livetiming", answer.map(|what| format!("{} or its mirror has {what}", Shown(url))));
     }
+    session
 }
 
 /// The session that the items are of, if the schedules tell.

@@ -2,7 +2,7 @@
 
 use f1_ingest_tests::binary::{Run, command};
 use f1_ingest_tests::s3_servers::Server;
-use f1_ingest_tests::store::{BUCKET, SECRET_KEY, Store};
+use f1_ingest_tests::store::{SECRET_KEY, Store, environment};
 use f1_ingest_tests::upstream::{RESULTS, Reply, Upstream};
 
 /// Checks a run against `upstream` in the environment of a store, `changed` variables replaced; an empty one
@@ -117,7 +117,7 @@ fn a_clock_an_hour_off_has_its_name() {
         check(&upstream(), environment, &[("AWS_ENDPOINT_URL_S3", &store.url(""))]),
         &["clock", "s ahead of the store's", "NTP"],
     );
-    assert_eq!(store.asked().len(), 1);
+    assert_eq!(store.asked().len(), 2, "a look and a PUT");
 }
 
 #[test]
@@ -149,12 +149,84 @@ fn an_upstream_that_refuses_has_its_name() {
 
 #[test]
 fn what_a_store_does_not_hold_to_is_said() {
-    // Takes everything, overwrites, and gives something else back.
-    let store = Upstream::start([Reply::new(200, "<html>")]);
-    let run = check(
-        &upstream(),
-        Store::start().environment(),
-        &[("AWS_ENDPOINT_URL_S3", &store.url("")), ("F1_S3_BUCKET", BUCKET)],
-    );
-    fails(run, &["read back", "6 other bytes"]);
+    let store = Store::start();
+    let address = store.address;
+    let page = || Reply::new(200, "<html>");
+    let changed = Upstream::start([Reply::by(move |asked| match asked.line.starts_with("GET ") {
+        true => page(),
+        false => Reply::Forward(address),
+    })]);
+    let anything = Upstream::start([page()]);
+    for (at, words) in
+        [(&changed, ["read back", "6 other bytes"]), (&anything, ["store", "from no S3 store"])]
+    {
+        let endpoint = at.url("");
+        fails(check(&upstream(), store.environment(), &[("AWS_ENDPOINT_URL_S3", &endpoint)]), &words);
+    }
+}
+
+/// Checks a run with these options at a real store, whose answer to a request that has `refused` in its head is this.
+fn with_refusal(options: &[&str], refused: &'static str, status: u16, code: &'static str) -> (Run, Upstream) {
+    let store = Store::start();
+    let address = store.address;
+    let proxy = Upstream::start([Reply::by(move |asked| {
+        let is_met = asked.line.contains(refused) || asked.headers.iter().any(|(name, _)| name == refused);
+        let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
+        if is_met { Reply::new(status, body) } else { Reply::Forward(address) }
+    })]);
+    let upstream = upstream();
+    let url = upstream.url("/results.json");
+    let mut check = command(&[&["check", "--jolpica-url", &url], options].concat(), &[]);
+    let run: Run = check.envs(environment(&proxy.url(""))).output().unwrap().into();
+    assert!(store.keys().is_empty(), "{}", run.stdout);
+    (run, proxy)
+}
+
+#[test]
+fn a_probe_is_made_as_the_run_makes_its_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = folder.path().join("long.json");
+    std::fs::write(&long, format!("\"{}\"", "x".repeat(5 << 20))).unwrap();
+    let parts = ["--mock-file", long.to_str().unwrap(), "--part-size", "5MiB"];
+    type Case<'a> = (&'a [&'a str], &'static str, &'a str);
+    let table: [Case; 9] = [
+        (&["--storage-class", "GLACIER"], "x-amz-storage-class", "write"),
+        (&["--sse", "aws:kms"], "x-amz-server-side-encryption", "write"),
+        (&["--tag", "a=b"], "x-amz-tagging", "write"),
+        (&["--acl", "private"], "x-amz-acl", "write"),
+        (&["--metadata", "team=red"], "x-amz-meta-team", "write"),
+        (&["--compress", "gzip"], "content-encoding", "write"),
+        (&["--if-changed"], "list-type=2", "list"),
+        (&parts, "uploads= HTTP", "write in parts"),
+        (&parts, "partNumber=1", "write in parts"),
+    ];
+    for (options, refused, what) in table {
+        let (run, _) = with_refusal(options, refused, 403, "AccessDenied");
+        fails(run, &[what, "AccessDenied"]);
+    }
+    // What a run goes without is no failure.
+    let (run, proxy) =
+        with_refusal(&["--checksum", "crc32c"], "x-amz-checksum-crc32c", 501, "NotImplemented");
+    let run = run.expect(0);
+    assert!(lines(&run, "note").iter().any(|line| line.contains("x-amz-checksum-crc32c")), "{}", run.stdout);
+    assert!(proxy.asked().iter().any(|asked| asked.header("x-amz-checksum-crc32c").is_some()));
+    let (run, _) = with_refusal(&parts, "uploads=&prefix", 403, "AccessDenied");
+    let run = run.expect(0);
+    assert!(lines(&run, "note").iter().any(|line| line.contains("write in parts")), "{}", run.stdout);
+}
+
+#[test]
+fn what_keeps_a_run_from_beginning_is_found() {
+    let store = Store::start();
+    let table: [(&[&str], i32, &str); 3] = [
+        (&["--summary", "/no/such/folder/x.json"], 2, "--summary"),
+        (&["--component", "/no/such.wasm"], 2, "/no/such.wasm"),
+        (&["--mock-file", "/no/such.json"], 1, "/no/such.json"),
+    ];
+    for (options, code, named) in table {
+        let mut check = command(&[&["check"], options].concat(), &[]);
+        let run: Run = check.envs(store.environment()).output().unwrap().into();
+        let run = run.expect(code);
+        assert!(format!("{}{}", run.stdout, run.stderr).contains(named), "{run:?}");
+    }
 }

@@ -87,12 +87,26 @@ impl<R: Transport + Clock> Store<'_, R> {
         outcome
     }
 
+    /// Tries an upload of what is no longer than a part: it is begun, listed, completed. Gives what a run goes without
+    /// where a right is missing.
+    ///
+    /// Fails if a run that sends in parts would.
+    pub async fn try_parts(&self, object: &NewObject<'_>, mut parts: Parts<'_>) -> Result<Vec<Error>> {
+        let upload = |id| Upload { key: object.key.to_string(), id, ..Upload::default() };
+        let first = upload(self.begin(object).await?);
+        let listed = self.open_uploads().await.err();
+        let ended = self.end(&first).await.err();
+        let second = upload(self.begin(object).await?);
+        let sent = self.send_all(&second, object, &mut parts, &Warnings::default()).await;
+        if !matches!(sent, Ok(Outcome::Written(_))) {
+            self.abort(&second).await;
+        }
+        sent.map(|_| listed.into_iter().chain(ended).collect())
+    }
+
     async fn begin(&self, object: &NewObject<'_>) -> Result<String> {
         let url = self.s3.url(&format!("{}?uploads=", object.key))?;
-        let mut headers = object.headers(&self.run_id)?;
-        if let Some(checksum) = &self.bucket().checksum {
-            headers.insert("x-amz-checksum-algorithm", HeaderValue::from_static(checksum.algorithm));
-        }
+        let headers = object.headers_of_upload(&self.run_id, self.bucket())?;
         let response = self.s3.request(Method::POST, &url, headers, Some(&[])).await?;
         let mut elements = elements(&response.body).into_iter();
         let id = elements.find(|(name, id)| name == "UploadId" && !id.is_empty());
@@ -168,25 +182,29 @@ impl<R: Transport + Clock> Store<'_, R> {
             headers.extend(sign::header(&checksum.header(), &value).ok());
         }
         let response = self.s3.request(Method::PUT, &url, headers, Some(part)).await?;
+        if self.s3.omitted().iter().any(|header| header.as_str().starts_with("x-amz-checksum-")) {
+            sum.clear();
+        }
         let etag = response.header(ETAG.as_str()).ok_or_else(|| unusable(&url, "has no ETag"))?;
         Ok(format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag>{sum}</Part>"))
     }
 
     /// Ends an upload. That it cannot be ended is no reason to fail: the next run tries again.
     async fn abort(&self, upload: &Upload) {
-        let url = match self.upload_url(upload, "") {
-            Ok(url) => url,
-            Err(error) => return self.s3.http.log.warn(&error.message),
-        };
+        if let Err(error) = self.end(upload).await {
+            self.s3.http.log.warn(&error.message);
+        }
+    }
+
+    async fn end(&self, upload: &Upload) -> Result<()> {
+        let url = self.upload_url(upload, "")?;
         match self.s3.request(Method::DELETE, &url, HeaderMap::new(), Some(&[])).await {
             // NoSuchUpload: somebody else ended it.
             Err(error) if (error.kind, error.status) != (Kind::Conflict, Some(404)) => {
-                self.s3.http.log.warn(&format!("{error}; parts of {} may stay and be billed", upload.key));
-        if self.s3.omitted().iter().any(|header| header.as_str().starts_with("x-amz-checksum-")) {
-            sum.clear();
-        }
+                let message = format!("{error}; parts of {} may stay and be billed", upload.key);
+                Err(error.reworded(message))
             }
-            _ => {}
+            _ => Ok(()),
         }
     }
 

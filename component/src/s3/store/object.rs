@@ -4,6 +4,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::Object;
 use crate::error::{Error, Kind, Result};
+use crate::s3::bucket::Bucket;
 use crate::s3::key::Key;
 use crate::s3::sign;
 
@@ -28,10 +29,32 @@ impl NewObject<'_> {
         Object { key: self.key.clone(), size, sha256: self.sha256.map(str::to_owned) }
     }
 
-    /// The headers of a PutObject or CreateMultipartUpload. `run_id` tells this run's objects from others'.
+    /// The headers of a PutObject with this body, but for its condition. `run_id` tells this run's objects from others'.
     ///
     /// Fails if a value fits into no header.
-    pub fn headers(&self, run_id: &str) -> Result<HeaderMap> {
+    pub fn headers_of_put(&self, run_id: &str, bucket: &Bucket, body: &[u8]) -> Result<HeaderMap> {
+        let mut headers = self.headers(run_id)?;
+        if let Some(checksum) = &bucket.checksum {
+            headers.extend(sign::header(&checksum.header(), &checksum.of(body)).ok());
+        }
+        if let Some(sha256) = self.sha256.filter(|_| !self.gzip && !bucket.unsigned) {
+            headers.extend(sign::header(sign::CONTENT_SHA256, sha256).ok());
+        }
+        Ok(headers)
+    }
+
+    /// The headers of a CreateMultipartUpload.
+    ///
+    /// Fails if a value fits into no header.
+    pub fn headers_of_upload(&self, run_id: &str, bucket: &Bucket) -> Result<HeaderMap> {
+        let mut headers = self.headers(run_id)?;
+        if let Some(checksum) = &bucket.checksum {
+            headers.insert("x-amz-checksum-algorithm", HeaderValue::from_static(checksum.algorithm));
+        }
+        Ok(headers)
+    }
+
+    fn headers(&self, run_id: &str) -> Result<HeaderMap> {
         let always = [
             ("source", self.key.source().to_owned()),
             ("ingest_time_utc", self.key.seconds.to_string()),
