@@ -11,6 +11,9 @@ use s3s::{S3Result, s3_error};
 
 use super::uploads;
 
+/// The storage classes that a folder has.
+const CLASSES: [&str; 2] = ["STANDARD", "REDUCED_REDUNDANCY"];
+
 /// The store's only credentials.
 pub struct OneKey {
     pub key: String,
@@ -28,7 +31,7 @@ impl S3Auth for OneKey {
 }
 
 /// Refuses what AWS refuses and s3s or s3s-fs let pass: unsigned requests and headers, another region, session tokens,
-/// buckets and uploads that are not there.
+/// buckets and uploads that are not there, storage classes of uploads.
 pub struct AsAws {
     pub region: String,
     /// The store's folder.
@@ -70,6 +73,12 @@ impl S3Access for AsAws {
             && !self.folder.join(bucket).is_dir()
         {
             return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+        }
+        // s3s-fs knows classes of objects that are sent whole only.
+        if request.s3_op().name() == "CreateMultipartUpload"
+            && header("x-amz-storage-class").is_some_and(|class| !CLASSES.contains(&class))
+        {
+            return Err(s3_error!(InvalidStorageClass, "This store has the storage classes {:?}", CLASSES));
         }
         if let Some(id) = uploads::id_in(request.uri())
             && !uploads::is_open(&self.folder, id)

@@ -1,5 +1,6 @@
 //! The release host, the component in it and everything around them: one module a topic.
 
+mod agree;
 mod aws;
 mod budget;
 mod check;
