@@ -18,9 +18,9 @@ use crate::s3::bucket::Bucket;
 use crate::s3::client::S3Client;
 use crate::s3::credentials::Keys;
 use crate::s3::store::{Kept, Object, Store};
-use crate::schedule::session_asked_for;
+use crate::schedule::{SessionRequest, session_asked_for};
 use crate::session::{Session, SessionId};
-use crate::source::{Item, Source};
+use crate::source::{Item, Of, Source};
 use crate::upstreams::Upstreams;
 use crate::{dry_run, jolpica, mock, raw_feeds};
 
@@ -59,11 +59,6 @@ impl Job {
         })
     }
 
-    /// Whether a document of `source` is asked for.
-    pub fn wants(&self, source: Source) -> bool {
-        self.items.iter().any(|item| item.source == source)
-    }
-
     /// Whether the store is asked anything: to store, or to compare.
     pub fn asks_store(&self) -> bool {
         !self.dry_run || self.bucket.if_changed
@@ -93,7 +88,7 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     let config = job.http(runtime.random());
     let client = Client::new(runtime, config);
     let store = Store::new(S3Client::new(&client, &job.bucket));
-    let run = Run { job, client: &client, store, chosen: OnceCell::new(), data: OnceCell::new() };
+    let run = Run { job, client: &client, store, sessions: Asked::of(&job.items) };
     let mut report = Report::default();
     let mut pending: Vec<(&Item, Option<Error>)> = job.items.iter().map(|item| (item, None)).collect();
     for attempt in 1..=job.attempts {
@@ -119,7 +114,8 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     for (item, failure) in pending {
         run.give_up(item, failure, &mut report).await;
     }
-    report.warnings.extend(run.chosen.get().and_then(|session| session.corrected.clone()));
+    let chosen = run.sessions.iter().flat_map(|asked| asked.chosen.get());
+    report.warnings.extend(chosen.flat_map(|session| session.corrected.clone()));
     report
 }
 
@@ -128,10 +124,34 @@ struct Run<'a, R> {
     job: &'a Job,
     client: &'a Client<R>,
     store: Store<'a, R>,
-    /// The session that the job is about, chosen for the first item that needs it, kept for the next.
+    /// Those that the items are of.
+    sessions: Vec<Asked<'a>>,
+}
+
+/// A session that was asked for, and what items of it share.
+struct Asked<'a> {
+    request: &'a SessionRequest,
+    /// Chosen for the first item that needs it, kept for the next.
     chosen: OnceCell<Session>,
     /// What FastF1's tables and telemetry are both made of, loaded for the first of them.
     data: OnceCell<SessionData>,
+    wanted: Wanted,
+}
+
+impl<'a> Asked<'a> {
+    fn of(items: &'a [Item]) -> Vec<Asked<'a>> {
+        let mut all: Vec<Asked> = Vec::new();
+        for request in items.iter().filter_map(Item::session) {
+            if all.iter().all(|asked| asked.request != request) {
+                let wants = |source| {
+                    items.iter().any(|item| item.source == source && item.session() == Some(request))
+                };
+                let wanted = Wanted { tables: wants(Source::Fastf1), telemetry: wants(Source::Telemetry) };
+                all.push(Asked { request, chosen: OnceCell::new(), data: OnceCell::new(), wanted });
+            }
+        }
+        all
+    }
 }
 
 impl<R: Transport + Clock> Run<'_, R> {
@@ -187,10 +207,14 @@ impl<R: Transport + Clock> Run<'_, R> {
     async fn fetch<'a>(&'a self, item: &Item, session: Option<SessionId>) -> Result<Document<'a>> {
         let Run { job, client, .. } = self;
         match item.source {
-            Source::Jolpica => match session {
-                Some(session) => jolpica::fetch_results(client, &job.upstreams.jolpica, &session).await,
-                None => jolpica::fetch(client, &job.upstreams.jolpica).await,
-            },
+            Source::Jolpica => {
+                let api = &job.upstreams.jolpica;
+                match (&item.of, session) {
+                    (Of::Table(table), _) => jolpica::fetch_table(client, api, table).await,
+                    (_, Some(session)) => jolpica::fetch_results(client, api, &session).await,
+                    (_, None) => jolpica::fetch(client, api).await,
+                }
+            }
             Source::Fastf1 => self.data(item).await?.tables(),
             Source::Telemetry => self.data(item).await?.telemetry(),
             Source::Livetiming => {
@@ -205,7 +229,7 @@ impl<R: Transport + Clock> Run<'_, R> {
 
     /// Which session the item is of, if it is of one.
     async fn session_of(&self, item: &Item) -> Result<Option<SessionId>> {
-        match &item.session {
+        match item.session() {
             None => Ok(None),
             Some(request) if !item.source.needs_session() && request.exact().is_some() => Ok(request.exact()),
             Some(_) => Ok(Some(self.choose(item).await?.id())),
@@ -213,33 +237,38 @@ impl<R: Transport + Clock> Run<'_, R> {
     }
 
     async fn choose(&self, item: &Item) -> Result<&Session> {
-        if let Some(session) = self.chosen.get() {
+        let asked = self.asked(item)?;
+        if let Some(session) = asked.chosen.get() {
             return Ok(session);
         }
-        let request = item.session.as_ref().ok_or_else(|| Error::usage("no session was asked for"))?;
-        let session = session_asked_for(self.client, &self.job.upstreams, request).await?;
+        let session = session_asked_for(self.client, &self.job.upstreams, asked.request).await?;
         self.client.log.info(&format!("the session is {session}"));
         if let Some(corrected) = &session.corrected {
             self.client.log.warn(corrected);
         }
-        Ok(self.chosen.get_or_init(|| session))
+        Ok(asked.chosen.get_or_init(|| session))
+    }
+
+    fn asked(&self, item: &Item) -> Result<&Asked<'_>> {
+        let asked = self.sessions.iter().find(|asked| Some(asked.request) == item.session());
+        asked.ok_or_else(|| Error::usage("no session was asked for"))
     }
 
     async fn data(&self, item: &Item) -> Result<&SessionData> {
-        if let Some(data) = self.data.get() {
+        let asked = self.asked(item)?;
+        if let Some(data) = asked.data.get() {
             return Ok(data);
         }
-        let Run { job, client, .. } = self;
-        let wanted = Wanted { tables: job.wants(Source::Fastf1), telemetry: job.wants(Source::Telemetry) };
         let session = self.choose(item).await?;
-        let data = fastf1::load(client, &job.upstreams, session, wanted).await?;
-        Ok(self.data.get_or_init(|| data))
+        let data = fastf1::load(self.client, &self.job.upstreams, session, asked.wanted).await?;
+        Ok(asked.data.get_or_init(|| data))
     }
 
     /// Which session the item is of, as far as it is known.
     fn known_session(&self, item: &Item) -> Option<SessionId> {
-        let request = item.session.as_ref()?;
-        self.chosen.get().map(Session::id).or(request.exact())
+        let request = item.session()?;
+        let chosen = self.asked(item).ok().and_then(|asked| asked.chosen.get());
+        chosen.map(Session::id).or(request.exact())
     }
 
     /// Looks once more, as the answers may be what was lost; then the failure stands.

@@ -1,6 +1,7 @@
 //! Documents of Jolpica, or of any other API that speaks Ergast's JSON: the bytes as they came, of all pages.
 
 pub mod answer;
+pub mod endpoint;
 pub mod merge;
 pub mod pages;
 pub mod rows;
@@ -16,6 +17,8 @@ use crate::http::url::{Shown, authority};
 use crate::jolpica::answer::Answer;
 use crate::session::{SessionId, SessionName};
 
+pub use endpoint::Table;
+
 /// Fetches the results of a session.
 ///
 /// Fails if the API has none of such a session, or not yet.
@@ -26,6 +29,18 @@ pub async fn fetch_results<R: Transport + Clock>(
 ) -> Result<Document<'static>> {
     let mut document = fetch(client, &results_url(api, session)?).await?;
     document.metadata.extend(session.metadata());
+    Ok(document)
+}
+
+/// Fetches one of the API's documents, in the fewest requests.
+pub async fn fetch_table<R: Transport + Clock>(
+    client: &Client<R>,
+    api: &Uri,
+    table: &Table,
+) -> Result<Document<'static>> {
+    let url = document_url(api, &format!("{}?limit={}", table.path(), pages::PAGE))?;
+    let mut document = fetch(client, &url).await?;
+    document.metadata.extend(table.metadata());
     Ok(document)
 }
 

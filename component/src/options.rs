@@ -16,7 +16,7 @@ use crate::s3::checksum::Checksum;
 use crate::s3::credentials::{Keys, NO_CREDENTIALS};
 use crate::schedule::{Round, SessionRequest, as_of, season};
 use crate::session::{FIRST_SEASON, SessionName};
-use crate::source::{Item, Source};
+use crate::source::{Item, Of, Source};
 use crate::upstreams::Upstreams;
 use crate::{jolpica, log};
 use syntax::{attempts, budget_hour, gzip, header_value, part_size, requests_per_hour, requests_per_second};
@@ -134,8 +134,29 @@ const INCLUDED: &[(&str, Source)] = &[
     ("include-livetiming", Source::Livetiming),
 ];
 
+/// The options that choose items by what they are of.
+const CHOOSING: &[&str] = &[
+    "sources",
+    "include-fastf1",
+    "include-telemetry",
+    "include-livetiming",
+    "season",
+    "round",
+    "session",
+    "as-of",
+    "mock-file",
+];
+
 /// The documents to keep.
 fn items<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Vec<Item>> {
+    if let Some(items) = values.parsed("items", Item::list)? {
+        return match CHOOSING.iter().find(|option| values.given.contains_key(**option)) {
+            Some(option) => {
+                Err(Error::usage(format!("--items and --{option} exclude each other: an item says it all")))
+            }
+            None => Ok(items),
+        };
+    }
     let sources = sources(values)?;
     let request = SessionRequest {
         season: values.parsed("season", season)?,
@@ -154,7 +175,10 @@ fn items<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Vec<Item>>
     }
     // Beside a source that needs it, the session is that source's, and Jolpica's document the one at its URL.
     let has_session = |source: Source| source.needs_session() || is_chosen && !needs_session;
-    let item = |source| Item { source, session: has_session(source).then(|| request.clone()) };
+    let item = |source| Item {
+        source,
+        of: if has_session(source) { Of::Session(request.clone()) } else { Of::Option },
+    };
     Ok(sources.into_iter().map(item).collect())
 }
 

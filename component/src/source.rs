@@ -1,8 +1,8 @@
 //! What can be asked for: the sources, and one document of a source.
 
-use crate::jolpica;
-use crate::schedule::SessionRequest;
-use crate::session::SessionId;
+use crate::jolpica::{self, Table};
+use crate::schedule::{Round, SessionRequest};
+use crate::session::{FIRST_SEASON, SessionId, SessionName};
 use crate::upstreams::Upstream;
 
 /// Where a document comes from.
@@ -73,25 +73,61 @@ impl Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub source: Source,
-    /// Which session it is of. None of a mock file, and of the URL that `--jolpica-url` names.
-    pub session: Option<SessionRequest>,
+    pub of: Of,
+}
+
+/// What an item is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Of {
+    /// The file that `--mock-file` names, or the document that `--jolpica-url` does.
+    Option,
+    Session(SessionRequest),
+    /// One of Jolpica's documents.
+    Table(Table),
 }
 
 impl Item {
+    /// Reads an item's name, the middle of its key: `jolpica/2024/results`, `fastf1/2024/05/Q`.
+    pub fn parse(name: &str) -> Result<Item, String> {
+        let item = name.split_once('/').and_then(|(source, rest)| match Source::parse(source)? {
+            Source::Mock => None,
+            source @ Source::Jolpica => Some(Item { source, of: Of::Table(Table::parse(rest)?) }),
+            source => Some(Item { source, of: Of::Session(session(rest)?) }),
+        });
+        item.ok_or_else(|| {
+            format!("{name:?} is not an item; they are like jolpica/2024/results, jolpica/2024/05/pitstops, fastf1/2024/05/Q")
+        })
+    }
+
+    /// Reads `--items`: names with commas between them.
+    pub fn list(text: &str) -> Result<Vec<Item>, String> {
+        text.split(',').map(|name| Item::parse(name.trim())).collect()
+    }
+
+    /// The session that was asked for.
+    pub fn session(&self) -> Option<&SessionRequest> {
+        match &self.of {
+            Of::Session(request) => Some(request),
+            Of::Option | Of::Table(_) => None,
+        }
+    }
+
     /// The upstreams that it is made from.
     pub fn upstreams(&self) -> &'static [Upstream] {
-        match &self.session {
+        match self.session() {
             // A schedule has to tell which session it is.
             Some(request) if request.exact().is_none() => OF_A_SESSION,
             _ => self.source.row().3,
         }
     }
 
-    /// The item's name, the middle of its key: the source, and the session that was chosen if it was asked for by
-    /// name.
+    /// The item's name, the middle of its key: the source, and what was asked for, if it was asked for by name.
     pub fn name(&self, chosen: Option<SessionId>) -> String {
         let source = self.source.name();
-        let is_by_name = self.session.as_ref().is_some_and(SessionRequest::is_by_name);
+        if let Of::Table(table) = &self.of {
+            return format!("{source}/{table}");
+        }
+        let is_by_name = self.session().is_some_and(SessionRequest::is_by_name);
         match chosen.filter(|_| is_by_name) {
             None => source.to_owned(),
             Some(SessionId { season, round, name }) => {
@@ -105,11 +141,22 @@ impl Item {
     }
 }
 
+/// Reads `2024/05/Q`.
+fn session(text: &str) -> Option<SessionRequest> {
+    let (season, rest) = text.split_once('/')?;
+    let (round, name) = rest.split_once('/')?;
+    let (season, round) = (season.parse().ok()?, round.parse().ok()?);
+    let name = SessionName::parse(name).ok()?;
+    let is_had = season >= FIRST_SEASON && round > 0;
+    let is_written_so = format!("{season}/{round:02}/{}", name.in_season(season).abbreviation()) == text;
+    let round = Some(Round::Number(round));
+    let request = SessionRequest { season: Some(season), round, session: Some(name), as_of: None };
+    (is_had && is_written_so).then_some(request)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Round;
-    use crate::session::SessionName;
 
     #[test]
     fn a_list_of_sources_has_each_once_in_the_order_of_a_run() {
@@ -129,11 +176,33 @@ mod tests {
         let open = SessionRequest { season: None, round: None, session: None, as_of: None };
         let named = SessionRequest { round: Some(Round::Number(5)), ..open.clone() };
         let chosen = Some(SessionId { season: 2024, round: 5, name: SessionName::Qualifying });
-        let item = |source, session: &SessionRequest| Item { source, session: Some(session.clone()) };
+        let item = |source, session: &SessionRequest| Item { source, of: Of::Session(session.clone()) };
         assert_eq!(item(Source::Fastf1, &named).name(chosen), "fastf1/2024/05/Q");
         assert_eq!(item(Source::Jolpica, &named).name(chosen), "jolpica/2024/05/qualifying");
         assert_eq!(item(Source::Fastf1, &open).name(chosen), "fastf1");
         assert_eq!(item(Source::Fastf1, &named).name(None), "fastf1");
-        assert_eq!(Item { source: Source::Jolpica, session: None }.name(chosen), "jolpica");
+        assert_eq!(Item { source: Source::Jolpica, of: Of::Option }.name(chosen), "jolpica");
+    }
+
+    #[test]
+    fn an_item_is_read_back_from_its_name() {
+        for name in
+            ["jolpica/seasons", "jolpica/2024/05/pitstops", "fastf1/2024/05/SQ", "livetiming/2018/21/R"]
+        {
+            let item = Item::parse(name).unwrap();
+            assert_eq!(item.name(item.session().and_then(SessionRequest::exact)), name);
+        }
+        for wrong in [
+            "",
+            "jolpica",
+            "mock/a",
+            "fastf1/2024/5/Q",
+            "fastf1/2017/05/Q",
+            "fastf1/2022/04/SQ",
+            "fastf1/seasons",
+        ] {
+            assert!(Item::parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(Item::list("jolpica/seasons, fastf1/2024/05/Q").unwrap().len(), 2);
     }
 }

@@ -11,7 +11,7 @@ use crate::http::url::{Shown, authority};
 
 /// How many rows Jolpica gives at most in one answer.
 /// <https://github.com/jolpica/jolpica-f1/blob/main/docs/README.md#pagination>
-const PAGE: u64 = 100;
+pub const PAGE: u64 = 100;
 
 /// How often a document is begun again that changes while it is read.
 const RESTARTS: u64 = 3;

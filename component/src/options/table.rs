@@ -76,6 +76,14 @@ pub const OPTIONS: &[Opt] = &[
         "what to store, with commas: jolpica, fastf1, telemetry, livetiming [default: jolpica]",
     )
     .per_request(),
+    option(
+        "items",
+        "LIST",
+        &["F1_ITEMS"],
+        None,
+        "store these documents, with commas: jolpica/2024/results, fastf1/2024/05/Q",
+    )
+    .per_request(),
     switch(
         "include-fastf1",
         "store jolpica and fastf1: laps, weather and results of the most recent completed race",

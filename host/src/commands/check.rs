@@ -116,7 +116,7 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
         findings.verdict("mock file", read.map(|_| format!("{file} is JSON")));
     }
     let wants = |upstream: Upstream| job.items.iter().any(|item| item.upstreams().contains(&upstream));
-    let session = match job.items.iter().find_map(|item| item.session.as_ref()) {
+    let session = match job.items.iter().find_map(|item| item.session()) {
         Some(request) if wants(Upstream::Schedule) => schedule(findings, client, job, request).await,
         _ => None,
     };
@@ -166,10 +166,10 @@ async fn jolpica_document(
     let own = job.items.iter().find(|item| item.source == Source::Jolpica);
     let api = &job.upstreams.jolpica;
     let of = match own {
-        Some(item) => item.session.as_ref().and_then(SessionRequest::exact),
+        Some(item) => item.session().and_then(SessionRequest::exact),
         None => None,
     };
-    let of_session = session.filter(|_| own.is_none_or(|item| item.session.is_some())).map(Session::id);
+    let of_session = session.filter(|_| own.is_none_or(|item| item.session().is_some())).map(Session::id);
     match of.or(of_session).filter(|id| jolpica::results_of(id.name).is_some()) {
         Some(id) => jolpica::fetch_results(client, api, &id).await.map(drop),
         None => jolpica::fetch(client, api).await.map(drop),
