@@ -5,10 +5,11 @@
 //!
 //! ```text
 //! options, incoming_handler
-//!   -> job
+//!   -> job, plan
 //!     -> source                              what can be asked for
 //!     -> fastf1, raw_feeds, jolpica, mock    the sources, of upstreams, chosen by a schedule
 //!       -> document                          what they make
+//!     -> catalog                             what the bucket says of itself
 //!     -> s3                                  the store, which puts documents and knows nothing of Formula 1
 //!     -> dry_run                             what would become of it
 //!     -> report                              what became of all that
@@ -16,6 +17,7 @@
 //!
 //! Below all of them are HTTP ([`http`]) and the vocabulary: [`error`], [`session`], [`dates`], [`log`].
 
+pub mod catalog;
 pub mod dates;
 pub mod document;
 pub mod dry_run;
@@ -29,6 +31,7 @@ pub mod livetiming;
 pub mod log;
 pub mod mock;
 pub mod options;
+pub mod plan;
 pub mod raw_feeds;
 pub mod report;
 pub mod s3;

@@ -8,7 +8,7 @@ pub mod f1schedule;
 pub mod jolpica;
 mod name;
 
-pub use backends::session_asked_for;
+pub use backends::{events, session_asked_for};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 

@@ -11,7 +11,6 @@
 mod multipart;
 mod newest;
 mod object;
-mod pages;
 pub mod parts;
 
 use std::cell::{Cell, RefCell};

@@ -92,7 +92,7 @@ impl Backend {
 
 /// The events of a season out of the first upstream that has any. Empty if all say that they do not know
 /// the season.
-async fn events<R: Transport + Clock>(
+pub async fn events<R: Transport + Clock>(
     client: &Client<R>,
     upstreams: &Upstreams,
     season: i32,

@@ -23,7 +23,6 @@ use http::header::{ETAG, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 
 use super::object::NewObject;
-use super::pages::Pages;
 use super::parts::Parts;
 use super::{Outcome, Store, same_as_announced};
 use crate::document::Warnings;
@@ -32,6 +31,7 @@ use crate::http::percent::encoded;
 use crate::http::transport::{Clock, Transport};
 use crate::http::url::Shown;
 use crate::s3::key::{Key, ROOT};
+use crate::s3::pages::Pages;
 use crate::s3::sign;
 use crate::s3::xml::elements;
 

@@ -5,16 +5,10 @@
 
 use std::collections::BinaryHeap;
 
-use http::Method;
-use http::header::HeaderMap;
-
-use super::pages::Pages;
 use super::{Object, Store};
 use crate::error::Result;
-use crate::http::percent::encoded;
 use crate::http::transport::{Clock, Transport};
 use crate::s3::key::{Key, ROOT};
-use crate::s3::xml::elements;
 
 impl<R: Transport + Clock> Store<'_, R> {
     /// The newest object of `item`, if there is one.
@@ -42,21 +36,10 @@ impl<R: Transport + Clock> Store<'_, R> {
     /// The text of every `element` in a listing of what is directly below `prefix`.
     async fn list(&self, prefix: &str, element: &str) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        let mut pages = Pages::default();
-        let mut from = String::new();
-        loop {
-            pages.turn(&from)?;
-            let query = format!("?list-type=2&delimiter=%2F&prefix={}{from}", encoded(prefix));
-            let url = self.s3.url(&query)?;
-            let response = self.s3.request(Method::GET, &url, HeaderMap::new(), None).await?;
-            let elements = elements(&response.body);
-            let next = elements.iter().find(|(name, _)| name == "NextContinuationToken");
-            let next = next.map(|(_, token)| format!("&continuation-token={}", encoded(token)));
+        let page = |elements: Vec<(String, String)>| {
             found.extend(elements.into_iter().filter(|(name, _)| name == element).map(|(_, text)| text));
-            match next {
-                Some(next) => from = next,
-                None => return Ok(found),
-            }
-        }
+        };
+        self.s3.list(prefix, "&delimiter=%2F", page).await?;
+        Ok(found)
     }
 }
