@@ -2,7 +2,7 @@
 
 use crate::http::transport::{Clock, Transport};
 use crate::log::Log;
-use crate::report::Planned;
+use crate::report::WouldStore;
 use crate::s3::store::Store;
 use crate::session::SessionId;
 use crate::source::Item;
@@ -14,7 +14,7 @@ pub async fn plan<R: Transport + Clock>(
     item: &Item,
     session: Option<SessionId>,
     (size, sha256): (u64, String),
-) -> Planned {
+) -> WouldStore {
     let (source, bucket) = (item.source.name(), store.bucket());
     let stored = match bucket.if_changed {
         true => store.already_stored(&item.name(session), &sha256).await.map(Some),
@@ -28,5 +28,5 @@ pub async fn plan<R: Transport + Clock>(
     };
     let log = log.with([("bytes", size.into())]);
     log.info(&format!("{source}: would store {size} bytes in {}{compared}; this is a dry run", bucket.name));
-    Planned { source: source.to_owned(), session, size, sha256, changed }
+    WouldStore { source: source.to_owned(), session, size, sha256, changed }
 }

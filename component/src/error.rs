@@ -95,7 +95,7 @@ pub struct Error {
     /// The unix second from which on the host answers again, if it said so.
     pub until: Option<u64>,
     /// What was asked, as anybody may see it.
-    url: Option<String>,
+    pub url: Option<String>,
     /// Whether it stays so, though its kind may pass.
     lasts: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
@@ -137,6 +137,12 @@ impl Error {
     /// The same failure, over at this unix second.
     pub fn with_until(self, until: Option<u64>) -> Self {
         Error { until, ..self }
+    }
+
+    /// `host[:port]` of what was asked.
+    pub fn host(&self) -> Option<String> {
+        let url: http::Uri = self.url.as_ref()?.parse().ok()?;
+        Some(url.authority()?.as_str().to_owned())
     }
 
     /// The same failure, which no second attempt can change.

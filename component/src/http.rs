@@ -5,7 +5,7 @@ pub mod budget;
 pub mod client;
 pub mod download;
 pub mod failure;
-mod gzip;
+pub mod gzip;
 pub mod percent;
 pub mod reach;
 mod redirect;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use crate::catalog::record::{Record, RunNote};
+use crate::catalog::{self, Prefix};
 use crate::document::Document;
 use crate::error::{Error, Result, one_line};
 use crate::fastf1::{self, SessionData, Wanted};
@@ -31,6 +33,8 @@ pub struct Job {
     pub items: Vec<Item>,
     /// What the source `mock` reads.
     pub mock_file: Option<String>,
+    /// Where the run notes what it has done; none: nowhere.
+    pub catalog: Option<Prefix>,
     pub upstreams: Upstreams,
     pub bucket: Bucket,
     /// Attempts at the whole operation, at least 1.
@@ -86,6 +90,7 @@ impl Job {
 /// Runs `job` and says what became of it. Each key is printed on stdout as soon as it is certain.
 pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     let config = job.http(runtime.random());
+    let began = runtime.now().timestamp();
     let client = Client::new(runtime, config);
     let store = Store::new(S3Client::new(&client, &job.bucket));
     let run = Run { job, client: &client, store, sessions: Asked::of(&job.items) };
@@ -116,6 +121,14 @@ pub async fn ingest<R: Transport + Clock>(job: &Job, runtime: R) -> Report {
     }
     let chosen = run.sessions.iter().flat_map(|asked| asked.chosen.get());
     report.warnings.extend(chosen.flat_map(|session| session.corrected.clone()));
+    if let Some(prefix) = job.catalog.as_ref().filter(|_| !job.dry_run) {
+        let now = client.runtime.now().timestamp();
+        let record = Record::of(&report, RunNote::new(client.log.run_id.clone(), "run", began), now);
+        if let Err(error) = catalog::note(&S3Client::new(&client, &job.bucket), prefix, &record, 0).await {
+            client.log.warn(&error.message);
+            report.warnings.push(error.message);
+        }
+    }
     report
 }
 
@@ -176,7 +189,7 @@ impl<R: Transport + Clock> Run<'_, R> {
                 report.would_store.push(plan);
                 return Ok(None);
             }
-            if job.bucket.if_changed && item.source.is_streamed() {
+            if job.bucket.if_changed.is_some() && item.source.is_streamed() {
                 // The hash is metadata, which go ahead of a long document: it is read for that first.
                 let (_, sha256) = document.read().await?;
                 if let Some(object) = store.already_stored(&name, &sha256).await? {
@@ -278,7 +291,7 @@ impl<R: Transport + Clock> Run<'_, R> {
             Ok(Some(object)) => report.stored.push(self.stored(item, session, object)),
             _ => report.failed.extend(failure.map(|error| {
                 let source = item.source.name().to_owned();
-                Failure { source, session, error }
+                Failure { source, item: item.name(session), session, error }
             })),
         }
     }

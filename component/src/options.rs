@@ -6,12 +6,13 @@ mod syntax;
 pub mod table;
 mod values;
 
+use crate::catalog::Prefix;
 use crate::error::{Error, Result};
 use crate::http::budget::Limit;
 use crate::http::url;
 use crate::job::Job;
 use crate::livetiming::{Livetiming, Token};
-use crate::s3::bucket::{self, Bucket};
+use crate::s3::bucket::{self, Bucket, Previous};
 use crate::s3::checksum::Checksum;
 use crate::s3::credentials::{Keys, NO_CREDENTIALS};
 use crate::schedule::{Round, SessionRequest, as_of, season};
@@ -89,6 +90,7 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
     Ok(Job {
         items: items(values)?,
         mock_file: values.get("mock-file"),
+        catalog: values.parsed("catalog", Prefix::parse)?,
         upstreams: Upstreams {
             jolpica: values.required("jolpica-url", url::absolute)?,
             jolpica_hour: Limit {
@@ -113,7 +115,10 @@ fn job<V: Fn(&str) -> Option<String>>(values: &Values<V>) -> Result<Job> {
             path_style: values.switch("path-style"),
             fips: values.switch("use-fips-endpoint"),
             dualstack: values.switch("use-dualstack-endpoint"),
-            if_changed: values.switch("if-changed"),
+            if_changed: match values.parsed("if-changed-from", Previous::parse)? {
+                None => values.switch("if-changed").then_some(Previous::Newest),
+                known => known,
+            },
             checksum: values.required("checksum", Checksum::parse)?,
             headers: object::headers(values)?,
         },

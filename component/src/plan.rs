@@ -3,6 +3,7 @@
 //! [`plan`] is pure; [`make`] asks for the schedules that it needs.
 
 mod cost;
+pub mod due;
 mod selection;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,12 @@ pub struct Planned {
     /// was over. None: it is of all seasons, and may change at any time.
     pub since: Option<i64>,
     pub cost: Cost,
+}
+
+/// What schedules are asked for with: a run of these items may reach all that a plan needs.
+pub fn asking() -> Vec<Item> {
+    let request = SessionRequest { season: None, round: None, session: None, as_of: None };
+    vec![Item { source: Source::Fastf1, of: Of::Session(request) }]
 }
 
 /// The events of each season that has a schedule.

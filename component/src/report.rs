@@ -20,7 +20,7 @@ pub struct Stored {
 
 /// One document that a dry run would store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
+pub struct WouldStore {
     pub source: String,
     pub session: Option<SessionId>,
     /// Bytes of the document, before compression.
@@ -35,6 +35,8 @@ pub struct Planned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub source: String,
+    /// The middle of the key that its document was to have, as far as it was known.
+    pub item: String,
     /// Which session was to be stored, as far as it was known.
     pub session: Option<SessionId>,
     pub error: Error,
@@ -47,15 +49,21 @@ pub struct Report {
     /// What is not stored again, as the newest object has the same bytes: that object.
     pub unchanged: Vec<Stored>,
     /// Of a dry run only.
-    pub would_store: Vec<Planned>,
+    pub would_store: Vec<WouldStore>,
     pub failed: Vec<Failure>,
     pub warnings: Vec<String>,
 }
 
+/// Of a run as a whole.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure { source: String::new(), item: String::new(), session: None, error }
+    }
+}
+
 impl From<Error> for Report {
     fn from(error: Error) -> Self {
-        let failure = Failure { source: String::new(), session: None, error };
-        Report { failed: vec![failure], ..Report::default() }
+        Report { failed: vec![error.into()], ..Report::default() }
     }
 }
 
@@ -72,7 +80,7 @@ impl Report {
             "exit_code": self.exit_code(),
             "stored": objects(&self.stored),
             "unchanged": objects(&self.unchanged),
-            "would_store": self.would_store.iter().map(planned).collect::<Vec<_>>(),
+            "would_store": self.would_store.iter().map(would_store).collect::<Vec<_>>(),
             "failed": self.failed.iter().map(failure).collect::<Vec<_>>(),
             "warnings": self.warnings,
         })
@@ -83,17 +91,19 @@ fn object(Stored { source, session, key, size, sha256 }: &Stored) -> Value {
     json!({"source": source, "session": of(session), "key": key, "size": size, "sha256": sha256})
 }
 
-fn planned(Planned { source, session, size, sha256, changed }: &Planned) -> Value {
+fn would_store(WouldStore { source, session, size, sha256, changed }: &WouldStore) -> Value {
     json!({"source": source, "session": of(session), "size": size, "sha256": sha256, "changed": changed})
 }
 
-fn failure(Failure { source, session, error }: &Failure) -> Value {
+fn failure(Failure { source, item, session, error }: &Failure) -> Value {
     json!({
         "source": source,
+        "item": item,
         "session": of(session),
         "kind": error.kind.name(),
         "message": error.message,
         "status": error.status,
+        "url": error.url,
         "until": error.until.filter(|_| error.kind == Kind::RateLimited),
     })
 }
@@ -114,6 +124,7 @@ mod tests {
             failed: kinds
                 .iter()
                 .map(|kind| Failure {
+                    item: String::new(),
                     source: "jolpica".into(),
                     session: None,
                     error: Error::new(*kind, "why"),

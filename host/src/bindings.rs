@@ -12,7 +12,7 @@ wasmtime::component::bindgen!({
 });
 
 pub use exports::f1::ingest::job;
-use job::{ErrorKind, Failure, Planned, Session, Stored};
+use job::{ErrorKind, Failure, Session, Stored, WouldStore};
 
 /// The exit code and the job's own report: the inverse of what the component does to its report.
 pub fn report(typed: job::Report) -> (u8, Report) {
@@ -20,7 +20,7 @@ pub fn report(typed: job::Report) -> (u8, Report) {
     let report = Report {
         stored: objects(typed.stored),
         unchanged: objects(typed.unchanged),
-        would_store: typed.would_store.into_iter().map(planned).collect(),
+        would_store: typed.would_store.into_iter().map(would_store).collect(),
         failed: typed.failed.into_iter().map(failure).collect(),
         warnings: typed.warnings.iter().map(|warning| one_line(warning)).collect(),
     };
@@ -31,18 +31,22 @@ fn stored(Stored { source, session: of, key, size, sha256 }: Stored) -> report::
     report::Stored { source, session: of.and_then(session), key, size, sha256 }
 }
 
-fn planned(Planned { source, session: of, size, sha256, changed }: Planned) -> report::Planned {
-    report::Planned { source, session: of.and_then(session), size, sha256, changed }
+fn would_store(WouldStore { source, session: of, size, sha256, changed }: WouldStore) -> report::WouldStore {
+    report::WouldStore { source, session: of.and_then(session), size, sha256, changed }
 }
 
 fn failure(failure: Failure) -> report::Failure {
-    let Failure { source, session: of, kind, status, until, message } = failure;
+    let Failure { source, item, session: of, kind, status, until, url, message } = failure;
     let error = Error::new(same_kind!(kind, ErrorKind => Kind), message).with_until(until);
+    let error = match url {
+        Some(url) => error.at(url),
+        None => error,
+    };
     let error = match status {
         Some(status) => error.with_status(status),
         None => error,
     };
-    report::Failure { source, session: of.and_then(session), error }
+    report::Failure { source, item, session: of.and_then(session), error }
 }
 
 /// None of a session whose name is not known here.

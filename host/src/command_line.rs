@@ -18,6 +18,38 @@ pub fn take<L: Parser>(arguments: Vec<String>) -> Result<(L, Vec<String>)> {
     })
 }
 
+/// Takes the one argument out of the job's that is no option and no option's value. Fails, as wrong usage, if there are two.
+pub fn positional(arguments: Vec<String>) -> Result<(Option<String>, Vec<String>)> {
+    let (mut found, mut rest) = (None, Vec::new());
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        if !argument.starts_with('-') {
+            if let Some(first) = found.replace(argument) {
+                return Err(Error::usage(format!(
+                    "{first:?} and another: one is taken; --help lists the options"
+                )));
+            }
+            continue;
+        }
+        let needs_next = !argument.contains('=') && takes_value(&argument);
+        rest.push(argument);
+        if needs_next {
+            rest.extend(arguments.next());
+        }
+    }
+    Ok((found, rest))
+}
+
+/// Whether an option of the job, as it is written, has a value behind it.
+fn takes_value(argument: &str) -> bool {
+    let (long, short) = (argument.strip_prefix("--"), argument.strip_prefix('-'));
+    let short = short.filter(|short| short.len() == 1).and_then(|short| short.chars().next());
+    OPTIONS.iter().any(|opt| {
+        let is_it = long.is_some_and(|long| opt.name == long) || short.is_some() && opt.short == short;
+        is_it && opt.value.is_some()
+    })
+}
+
 /// The help of a command that takes the job's options as well as the host's (`L`).
 pub fn help<L: Parser>() -> String {
     let mut command = L::command();
@@ -48,12 +80,7 @@ fn split(command: &Command, arguments: Vec<String>) -> (Vec<String>, Vec<String>
         let long = argument.strip_prefix("--").map(|long| long.split('=').next().unwrap_or(long));
         let (side, takes_value) = match long {
             Some(name) if is_host(name) => (&mut host, true),
-            Some(name) => (&mut job, OPTIONS.iter().any(|job| job.name == name && job.value.is_some())),
-            None => {
-                let short = argument.strip_prefix('-').filter(|short| short.len() == 1);
-                let is_short = |c: Option<char>| c.is_some() && short.and_then(|s| s.chars().next()) == c;
-                (&mut job, OPTIONS.iter().any(|job| is_short(job.short) && job.value.is_some()))
-            }
+            _ => (&mut job, takes_value(argument.split('=').next().unwrap_or(&argument))),
         };
         let needs_next = takes_value && !argument.contains('=');
         side.push(argument);
@@ -115,5 +142,17 @@ mod tests {
     fn help_has_both_parts() {
         let help = help::<Line>();
         assert!(help.contains("--max-memory") && help.contains("--jolpica-url"), "{help}");
+    }
+
+    #[test]
+    fn what_is_no_option_and_no_value_stands_alone() {
+        let parted = |line: &str| positional(line.split(' ').map(str::to_owned).collect());
+        let (item, rest) = parted("--bucket lake fastf1/2024 -r eu --if-changed --region=eu").unwrap();
+        assert_eq!(
+            (item.as_deref(), rest.join(" ").as_str()),
+            (Some("fastf1/2024"), "--bucket lake -r eu --if-changed --region=eu")
+        );
+        assert_eq!(parted("-b a").unwrap().0, None);
+        assert!(parted("a b").is_err());
     }
 }

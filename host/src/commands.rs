@@ -1,12 +1,17 @@
 //! What the command line can ask for: a module for each command, and what they have in common.
 
+pub mod backfill;
+pub mod catalog;
 pub mod check;
 pub mod component;
 pub mod demo;
+pub mod ls;
 pub mod replay;
 pub mod run;
 pub mod serve;
+pub mod status;
 pub mod store;
+pub mod verify;
 
 use std::process::ExitCode;
 

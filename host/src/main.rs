@@ -3,12 +3,13 @@
 //! Modules need each other in one direction: a module knows those of the lines below, and those to its right.
 //!
 //! 1. `commands`: a module for each command; no command knows another.
-//! 2. `scheduled`, `service`, `runner`, `observe`: many runs, one run, and who hears of it.
-//! 3. `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
+//! 2. `scheduled`, `service`, `backfill`, `runner`, `observe`: many runs, one run, and who hears of it.
+//! 3. `lake`, `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
 //! 4. `store`, `credentials`, `recording`, `budget`, `progress`, `witness`, `signals`, `stop`, `pool`, `proxies`,
 //!    `trust`: what answers, sends, watches or ends a request.
 //! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
 
+mod backfill;
 mod bindings;
 mod budget;
 mod command_line;
@@ -17,6 +18,7 @@ mod compiled;
 mod credentials;
 mod cron;
 mod files;
+mod lake;
 mod listen;
 mod lock;
 mod metrics;
@@ -69,6 +71,35 @@ enum Commands {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
         arguments: Vec<String>,
     },
+    /// Bring a bucket up to date, season by season; `backfill --help` lists its options
+    #[command(disable_help_flag = true)]
+    Backfill {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        arguments: Vec<String>,
+    },
+    /// Say what a bucket holds, what is missing, and how the last runs went
+    #[command(disable_help_flag = true)]
+    Status {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        arguments: Vec<String>,
+    },
+    /// List the keys of an item's documents, newest first: `ls fastf1/2024/05/Q`
+    #[command(disable_help_flag = true)]
+    Ls {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "[ITEM] OPTIONS")]
+        arguments: Vec<String>,
+    },
+    /// Read every document back and compare it with what was noted
+    #[command(disable_help_flag = true)]
+    Verify {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        arguments: Vec<String>,
+    },
+    /// Take care of a bucket's catalogue
+    Catalog {
+        #[command(subcommand)]
+        command: CatalogCommands,
+    },
     /// Say whether `run` with the same options will work, and what to do if it will not
     #[command(disable_help_flag = true)]
     Check {
@@ -115,10 +146,27 @@ enum Commands {
     },
 }
 
+#[derive(Subcommand)]
+enum CatalogCommands {
+    /// Make it anew from what lies in the bucket
+    #[command(disable_help_flag = true)]
+    Rebuild {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        arguments: Vec<String>,
+    },
+}
+
 fn main() -> ExitCode {
     log_to_stderr();
     commands::ended(match CommandLine::parse().command {
         Commands::Run { arguments } => commands::run::run(arguments),
+        Commands::Backfill { arguments } => commands::backfill::backfill(arguments),
+        Commands::Status { arguments } => commands::status::status(arguments),
+        Commands::Ls { arguments } => commands::ls::ls(arguments),
+        Commands::Verify { arguments } => commands::verify::verify(arguments),
+        Commands::Catalog { command: CatalogCommands::Rebuild { arguments } } => {
+            commands::catalog::rebuild(arguments)
+        }
         Commands::Check { arguments } => commands::check::check(arguments),
         Commands::Serve { arguments } => commands::serve::serve(arguments),
         Commands::Demo => commands::demo::demo(),

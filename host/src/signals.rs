@@ -1,5 +1,10 @@
 //! SIGTERM and Ctrl-C, as reasons to end a run.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
 use tokio::runtime::Runtime;
 
 use crate::stop::Cause;
@@ -53,5 +58,34 @@ impl Signals {
             return std::future::pending().await;
         }
         Cause::Interrupted
+    }
+}
+
+/// The signal that is to end the whole, if one has come.
+#[derive(Clone, Default)]
+pub struct Ending(Arc<Mutex<Option<Cause>>>);
+
+impl Ending {
+    /// From now on signals end the whole in order.
+    pub fn heeded() -> Result<Ending> {
+        let ending = Ending::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (mut signals, heard) = (Signals::new(true, &runtime), ending.clone());
+        std::thread::spawn(move || {
+            let cause = runtime.block_on(signals.next());
+            *heard.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+        });
+        Ok(ending)
+    }
+
+    pub fn cause(&self) -> Option<Cause> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until then, or until the end.
+    pub fn sleep_until(&self, until: DateTime<Utc>) {
+        while self.cause().is_none() && Utc::now() < until {
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 }

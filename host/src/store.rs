@@ -4,6 +4,7 @@ mod access;
 mod completion;
 mod durable;
 mod folder;
+mod listing;
 mod names;
 mod uploads;
 

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Kind;
+use crate::report::{Failure, Report, Stored};
+use crate::s3::key::Key;
+
 /// The records of this version.
 pub const SCHEMA: u32 = 1;
 
@@ -29,6 +33,43 @@ pub struct RunNote {
     pub failed: u32,
     /// Not now.
     pub later: u32,
+}
+
+impl Record {
+    /// What a run did that has ended `now`.
+    pub fn of(report: &Report, run: RunNote, now: i64) -> Record {
+        let entries: Vec<Entry> = entries(report, now);
+        let mut run = RunNote { ended: now, exit_code: Some(report.exit_code()), ..run };
+        entries.iter().for_each(|entry| run.count(&entry.became));
+        Record { schema: SCHEMA, run, entries }
+    }
+}
+
+/// What became of each item of a run.
+pub fn entries(report: &Report, now: i64) -> Vec<Entry> {
+    let key = |object: &Stored| object.key.parse::<Key>().ok();
+    let stored = report.stored.iter().filter_map(|object| {
+        let Key { item, seconds, .. } = key(object)?;
+        let own = format!("{}: ", object.source);
+        let warnings = report.warnings.iter().filter(|warning| warning.starts_with(&own)).cloned().collect();
+        let (size, sha256) = (object.size, object.sha256.clone());
+        Some(Entry { item, at: now, became: Became::Stored { seconds, size, sha256, warnings } })
+    });
+    let unchanged = report.unchanged.iter().filter_map(|object| {
+        let Key { item, seconds, .. } = key(object)?;
+        Some(Entry { item, at: now, became: Became::Unchanged { seconds } })
+    });
+    let failed = report.failed.iter().filter(|failure| !failure.item.is_empty()).map(
+        |Failure { item, error, .. }| {
+            let why = error.message.clone();
+            let became = match error.kind {
+                Kind::NotFound | Kind::NotPublished => Became::Absent { why },
+                kind => Became::Failed { kind: kind.name().to_owned(), why },
+            };
+            Entry { item: item.clone(), at: now, became }
+        },
+    );
+    stored.chain(unchanged).chain(failed).collect()
 }
 
 impl RunNote {

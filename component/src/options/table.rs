@@ -157,6 +157,20 @@ pub const OPTIONS: &[Opt] = &[
         "for tests only: how long that hour is",
     ),
     switch("if-changed", "store nothing if the newest object of the item has the same bytes").per_request(),
+    option(
+        "if-changed-from",
+        "KEY:SHA256",
+        &[],
+        None,
+        "as --if-changed, but compare with this object of the item, which need not be looked for",
+    ),
+    option(
+        "catalog",
+        "PREFIX",
+        &["F1_CATALOG"],
+        None,
+        "note in a catalogue below this prefix what was stored",
+    ),
     switch("path-style", "address the bucket in the path at AWS too"),
     switch("use-fips-endpoint", "AWS's FIPS endpoint").variables(&["AWS_USE_FIPS_ENDPOINT"]),
     switch("use-dualstack-endpoint", "AWS's endpoint for IPv6 too")

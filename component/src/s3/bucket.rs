@@ -5,6 +5,7 @@ use http::header::HeaderMap;
 
 use super::checksum::Checksum;
 use super::credentials::Keys;
+use super::key::Key;
 
 /// Where objects go, and who writes them.
 #[derive(Debug)]
@@ -23,11 +24,34 @@ pub struct Bucket {
     pub path_style: bool,
     pub fips: bool,
     pub dualstack: bool,
-    /// Whether a document is stored only if it differs from the newest object of its item.
-    pub if_changed: bool,
+    /// Of what a document has to differ to be stored; none: of nothing.
+    pub if_changed: Option<Previous>,
     pub checksum: Option<Checksum>,
     /// What every object gets beside its own headers.
     pub headers: HeaderMap,
+}
+
+/// The object that a document is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Previous {
+    /// The newest one of its item, which has to be looked for.
+    Newest,
+    /// This one, whose document has this SHA-256.
+    Known(Key, String),
+}
+
+impl Previous {
+    /// Reads `KEY:SHA256`.
+    pub fn parse(text: &str) -> Result<Previous, String> {
+        let known = text.rsplit_once(':').and_then(|(key, sha256)| {
+            let is_hash = sha256.len() == 64
+                && sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            is_hash.then_some(Previous::Known(key.parse().ok()?, sha256.to_owned()))
+        });
+        known.ok_or_else(|| {
+            format!("{text:?} is not a key of a document, a colon and its SHA-256 in lower-case hex")
+        })
+    }
 }
 
 /// Where the host's embedded store is found: not on the network.

@@ -6,7 +6,8 @@ use http::{Method, StatusCode};
 use super::client::S3Client;
 use super::pages::Pages;
 use super::xml::elements;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
+use crate::http::failure::Failed;
 use crate::http::percent::encoded;
 use crate::http::transport::{Clock, Response, Transport};
 
@@ -72,16 +73,18 @@ impl<R: Transport + Clock> S3Client<'_, R> {
     /// Needs s3:GetObject.
     pub async fn get(&self, key: &str) -> Result<Option<Response>> {
         let url = self.url(key)?;
-        match self.request(Method::GET, &url, HeaderMap::new(), None).await {
-            Ok(response) => Ok(Some(response)),
-            Err(error)
-                if error.status == Some(StatusCode::NOT_FOUND.as_u16())
-                    && error.kind != Kind::NoSuchBucket =>
-            {
-                Ok(None)
+        let get = async || {
+            let response = self.send(&Method::GET, &url, HeaderMap::new(), None).await?;
+            if response.status == StatusCode::OK {
+                return Ok(Some(response));
             }
-            Err(error) => Err(error),
-        }
+            let failed = self.refused(&Method::GET, &response, &url);
+            match response.status {
+                StatusCode::NOT_FOUND if failed.error.kind != Kind::NoSuchBucket => Ok(None),
+                _ => Err::<_, Failed>(failed),
+            }
+        };
+        self.http.retry(get).await
     }
 
     /// Writes JSON under a key that nobody else writes to.

@@ -20,7 +20,7 @@ use std::time::Duration;
 use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode, Uri};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Previous};
 use super::certainty::{Answer, Look, Step, before, judge};
 use super::client::S3Client;
 use super::key::Key;
@@ -115,7 +115,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
             same_as_announced(item, whole, announced)?;
         }
         let sha256 = whole.as_deref().or(announced.as_deref());
-        if let Some(sha256) = sha256.filter(|_| self.bucket().if_changed)
+        if let Some(sha256) = sha256.filter(|_| self.bucket().if_changed.is_some())
             && let Some(same) = self.already_stored(item, sha256).await?
         {
             return Ok(Kept::Unchanged(same));
@@ -156,9 +156,13 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         Err(Error::new(Kind::Conflict, message))
     }
 
-    /// The newest object of `item`, if its document has this hash.
+    /// The object that a document of `item` is compared with, if it has this hash.
     pub async fn already_stored(&self, item: &str, sha256: &str) -> Result<Option<Object>> {
-        let newest = self.newest(item).await?;
+        let newest = match &self.bucket().if_changed {
+            Some(Previous::Known(_, known)) if known != sha256 => None,
+            Some(Previous::Known(key, _)) => self.known(key.clone()).await?,
+            _ => self.newest(item).await?,
+        };
         Ok(newest.filter(|newest| newest.sha256.as_deref() == Some(sha256)))
     }
 

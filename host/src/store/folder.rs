@@ -11,7 +11,7 @@ use s3s_fs::FileSystem;
 
 use super::completion::{Completion, Seen};
 use super::durable::New;
-use super::{names, uploads};
+use super::{listing, names, uploads};
 use crate::files::is_inside;
 
 /// A folder's objects and uploads.
@@ -79,7 +79,6 @@ impl S3 for Folder {
         head_object: HeadObjectInput -> HeadObjectOutput,
         list_buckets: ListBucketsInput -> ListBucketsOutput,
         list_objects: ListObjectsInput -> ListObjectsOutput,
-        list_objects_v2: ListObjectsV2Input -> ListObjectsV2Output,
         list_parts: ListPartsInput -> ListPartsOutput,
         upload_part_copy: UploadPartCopyInput -> UploadPartCopyOutput,
     }
@@ -140,6 +139,22 @@ impl S3 for Folder {
             e_tag,
             ..Default::default()
         };
+        Ok(S3Response::new(output))
+    }
+
+    /// s3s-fs reads the whole bucket for each page.
+    async fn list_objects_v2(
+        &self,
+        mut request: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        request.credentials = None;
+        let is_plain = matches!(request.input.delimiter.as_deref(), None | Some("/"));
+        let bucket = self.path.join(&request.input.bucket);
+        if !is_plain || !is_inside(Path::new(&request.input.bucket)) || !bucket.is_dir() {
+            return self.s3.list_objects_v2(request).await;
+        }
+        let page = tokio::task::spawn_blocking(move || listing::page_of(&bucket, request.input)).await;
+        let output = page.map_err(io::Error::other).flatten().map_err(unusable)?;
         Ok(S3Response::new(output))
     }
 

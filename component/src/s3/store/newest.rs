@@ -24,13 +24,22 @@ impl<R: Transport + Clock> Store<'_, R> {
             let keys = keys.iter().filter_map(|key| key.parse().ok());
             let newest = keys.filter(|key: &Key| key.item == item).max_by_key(|key| key.seconds);
             let Some(key) = newest else { continue };
-            let name = key.to_string();
-            let Some(there) = self.s3.http.retry(async || self.s3.head(&name).await).await? else { continue };
-            let size = there.header("content-length").and_then(|length| length.parse().ok());
-            let sha256 = there.header("x-amz-meta-sha256").map(str::to_owned);
-            return Ok(Some(Object { key, size: size.unwrap_or_default(), sha256 }));
+            if let Some(object) = self.known(key).await? {
+                return Ok(Some(object));
+            }
         }
         Ok(None)
+    }
+
+    /// The object at a key, if it is still there.
+    pub(super) async fn known(&self, key: Key) -> Result<Option<Object>> {
+        let name = key.to_string();
+        let there = self.s3.http.retry(async || self.s3.head(&name).await).await?;
+        Ok(there.map(|there| {
+            let size = there.header("content-length").and_then(|length| length.parse().ok());
+            let sha256 = there.header("x-amz-meta-sha256").map(str::to_owned);
+            Object { key, size: size.unwrap_or_default(), sha256 }
+        }))
     }
 
     /// The text of every `element` in a listing of what is directly below `prefix`.

@@ -1,0 +1,286 @@
+//! The items of a plan, one after the other, each in a sandbox of its own, and what became of them noted in the
+//! catalogue.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use f1_ingest_component::catalog::Reading;
+use f1_ingest_component::catalog::record::{Became, Entry, Record, RunNote, SCHEMA, entries};
+use f1_ingest_component::error::{Error, Kind};
+use f1_ingest_component::http::url::authority;
+use f1_ingest_component::log::Log;
+use f1_ingest_component::options::{Command, read};
+use f1_ingest_component::plan::Planned;
+use f1_ingest_component::plan::due::Why;
+use f1_ingest_component::report::{Failure, Report};
+use f1_ingest_component::s3::key::Key;
+
+use super::now;
+use crate::lake::Lake;
+use crate::observe::Observers;
+use crate::options::HostOptions;
+use crate::runner::{Limit, Runner};
+use crate::signals::Ending;
+
+/// So many items are done before they are noted, or so long.
+const NOTED: (usize, Duration) = (100, Duration::from_secs(30));
+
+/// So many failures of one host in a row that it is not asked again in this run.
+const ENOUGH: u32 = 3;
+
+/// A backfill under way.
+pub struct Backfill<'a> {
+    lake: &'a Lake,
+    runner: Runner,
+    arguments: &'a [String],
+    pub reading: Reading,
+    /// Whether to sleep until a host that has had enough answers again.
+    waits: bool,
+    ending: Ending,
+    log: Log,
+    run: RunNote,
+    fresh: Vec<Entry>,
+    noted: (usize, Instant),
+    /// All that happened, for the observers.
+    pub report: Report,
+    /// Why the items of a host are put off.
+    put_off: HashMap<String, PutOff>,
+    failures: HashMap<String, u32>,
+}
+
+/// Why the items of a host wait, and until when, if it is known.
+struct PutOff {
+    kind: Kind,
+    until: Option<u64>,
+    items: usize,
+}
+
+/// What comes after an item.
+enum Next {
+    Go,
+    /// This item again, from then on.
+    Again(DateTime<Utc>),
+    /// The store takes nothing: there is no use in going on.
+    Stop,
+}
+
+impl<'a> Backfill<'a> {
+    pub fn new(
+        lake: &'a Lake,
+        host: HostOptions,
+        arguments: &'a [String],
+        reading: Reading,
+        waits: bool,
+        ending: Ending,
+        log: Log,
+    ) -> Result<Backfill<'a>> {
+        let run = RunNote::new(log.run_id.clone(), "backfill", now());
+        Ok(Backfill {
+            lake,
+            runner: Runner::new(host, Observers::default())?,
+            arguments,
+            reading,
+            waits,
+            ending,
+            log,
+            run,
+            fresh: Vec::new(),
+            noted: (0, Instant::now()),
+            report: Report::default(),
+            put_off: HashMap::new(),
+            failures: HashMap::new(),
+        })
+    }
+
+    /// Fetches what is due, and gives the exit code.
+    pub fn all(&mut self, due: Vec<(Planned, Why)>) -> Result<u8> {
+        let count = due.len();
+        for (done, (planned, why)) in due.into_iter().enumerate() {
+            let next = loop {
+                if self.ending.cause().is_some() {
+                    break Next::Stop;
+                }
+                match self.one(&planned, why)? {
+                    Next::Again(at) => {
+                        let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+                        self.log.info(&format!("{} of {count} items are done; going on at {at}", done));
+                        self.note()?;
+                        self.ending.sleep_until(at.parse().unwrap_or_default());
+                    }
+                    next => break next,
+                }
+            };
+            if self.fresh.len() >= NOTED.0 || self.noted.1.elapsed() >= NOTED.1 {
+                self.note()?;
+            }
+            if matches!(next, Next::Stop) {
+                self.run.later += (count - done) as u32;
+                break;
+            }
+        }
+        let code = self.exit_code();
+        self.run.exit_code = Some(code);
+        self.note()?;
+        Ok(code)
+    }
+
+    /// Signals first, then what failed, then what is to come.
+    fn exit_code(&self) -> u8 {
+        match self.ending.cause() {
+            Some(cause) => cause.exit_code(),
+            None if self.run.failed > 0 => 1,
+            None if self.run.later > 0 => 75,
+            None => 0,
+        }
+    }
+
+    fn one(&mut self, planned: &Planned, why: Why) -> Result<Next> {
+        let hosts = self.hosts_of(planned);
+        if let Some((_, put_off)) = self.put_off.iter_mut().find(|(host, _)| hosts.contains(host)) {
+            put_off.items += 1;
+            self.run.later += 1;
+            return Ok(Next::Go);
+        }
+        let mut arguments = self.arguments.to_vec();
+        arguments.extend([format!("--items={}", planned.name)]);
+        arguments.extend(self.compared(planned, why)?);
+        let variables = self.lake.variables.clone();
+        let Command::Ingest(job) = read(&arguments, |name| variables.get(name).cloned())? else {
+            return Ok(Next::Stop);
+        };
+        let limit = Limit { began: Instant::now(), heeds_signals: true };
+        let outcome = self.runner.ingest(arguments, variables, *job, limit)?;
+        let Report { stored, unchanged, failed, warnings } = outcome.report;
+        if outcome.why.is_some() && self.ending.cause().is_some() && stored.is_empty() && unchanged.is_empty()
+        {
+            return Ok(Next::Stop);
+        }
+        let report = Report { stored, unchanged, warnings, failed: Vec::new() };
+        let next = match failed.into_iter().next() {
+            Some(failure) => self.failed(planned, failure),
+            None if report.stored.is_empty() && report.unchanged.is_empty() => {
+                let why = outcome.why.map(|why| format!("{why:#}")).unwrap_or_default();
+                let error = Error::new(Kind::Unavailable, why);
+                let source = planned.name.split('/').next().unwrap_or_default().to_owned();
+                self.failed(planned, Failure { source, item: planned.name.clone(), session: None, error })
+            }
+            None => {
+                self.failures.retain(|host, _| !hosts.contains(host));
+                Next::Go
+            }
+        };
+        self.became(entries(&report, now()));
+        self.report.stored.extend(report.stored);
+        self.report.unchanged.extend(report.unchanged);
+        self.report.warnings.extend(report.warnings);
+        Ok(next)
+    }
+
+    /// The options by which a document that is there is stored again only if it has changed.
+    fn compared(&self, planned: &Planned, why: Why) -> Result<Option<String>> {
+        let newest = self.reading.lake.items.get(&planned.name).and_then(|known| known.newest());
+        let Some(newest) = newest.filter(|_| why != Why::New) else { return Ok(None) };
+        let key = Key::new(&planned.name, newest.seconds)?.to_string();
+        let hash = match newest.hash() {
+            Some(hash) => Some(hash),
+            None => self.lake.hash(&key)?,
+        };
+        Ok(hash.map(|hash| format!("--if-changed-from={key}:{hash}")))
+    }
+
+    fn failed(&mut self, planned: &Planned, failure: Failure) -> Next {
+        let error = &failure.error;
+        let host = error.host.clone().filter(|host| self.hosts_of(planned).contains(host));
+        let at = now();
+        match (error.kind, host) {
+            (Kind::NotFound | Kind::NotPublished, _) => {
+                let became = Became::Absent { why: error.message.clone() };
+                self.became(vec![Entry { item: planned.name.clone(), at, became }]);
+                return Next::Go;
+            }
+            (Kind::RateLimited, Some(_)) if self.waits => {
+                let until = error.until.and_then(|until| DateTime::from_timestamp(until.try_into().ok()?, 0));
+                return Next::Again(until.unwrap_or(Utc::now() + TimeDelta::minutes(15)));
+            }
+            (Kind::RateLimited, Some(host)) => {
+                self.put_off(host, &failure);
+                self.run.later += 1;
+                return Next::Go;
+            }
+            (Kind::Conflict, _) => {
+                self.run.later += 1;
+                return Next::Go;
+            }
+            (Kind::Blocked | Kind::SignIn, Some(host)) => self.put_off(host, &failure),
+            (Kind::Network | Kind::Unavailable | Kind::NotJson, Some(host)) => {
+                let failures = self.failures.entry(host.clone()).or_default();
+                *failures += 1;
+                if *failures == ENOUGH {
+                    self.put_off(host, &failure);
+                }
+            }
+            _ => {}
+        }
+        let kind = error.kind;
+        let became = Became::Failed { kind: kind.name().to_owned(), why: error.message.clone() };
+        let is_of_store = error.host.as_ref() == Some(&self.lake.store())
+            || matches!(kind, Kind::Credentials | Kind::NoSuchBucket | Kind::ClockSkew | Kind::Usage);
+        self.report.failed.push(failure);
+        self.became(vec![Entry { item: planned.name.clone(), at, became }]);
+        if is_of_store { Next::Stop } else { Next::Go }
+    }
+
+    fn put_off(&mut self, host: String, failure: &Failure) {
+        let Failure { error, .. } = failure;
+        self.put_off.insert(host, PutOff { kind: error.kind, until: error.until, items: 0 });
+    }
+
+    /// `host[:port]` of the upstreams that an item is made from. The mirror serves where livetiming does not.
+    fn hosts_of(&self, planned: &Planned) -> Vec<String> {
+        let upstreams = &self.lake.job.upstreams;
+        let url = planned.cost.iter().map(|(upstream, _)| upstreams.url(*upstream));
+        url.map(authority).collect()
+    }
+
+    fn became(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.run.count(&entry.became);
+            self.reading.lake.add_entry(entry.clone());
+            self.fresh.push(entry);
+        }
+    }
+
+    /// Writes down what was not yet.
+    fn note(&mut self) -> Result<()> {
+        self.run.ended = now();
+        let entries = std::mem::take(&mut self.fresh);
+        if !entries.is_empty() || self.run.exit_code.is_some() {
+            let record = Record { schema: SCHEMA, run: self.run.clone(), entries };
+            self.lake.note(&record, self.noted.0)?;
+            self.noted.0 += 1;
+        }
+        self.noted.1 = Instant::now();
+        Ok(())
+    }
+
+    /// What became of it all, a line each.
+    pub fn lines(&self, sorted: (usize, usize, usize)) -> Vec<String> {
+        let RunNote { stored, unchanged, absent, failed, later, .. } = self.run;
+        let (kept, known_absent, future) = sorted;
+        let mut lines = vec![format!(
+            "stored {stored}, unchanged {unchanged}, absent {absent}, failed {failed}, not now {later}; \
+             {kept} were there, {known_absent} known to be absent, {future} still to come"
+        )];
+        lines.extend(self.put_off.iter().map(|(host, PutOff { kind, until, items })| {
+            let until = until.and_then(|until| DateTime::from_timestamp(until.try_into().ok()?, 0));
+            let when = match until {
+                Some(until) => format!("it goes on at {}", until.to_rfc3339_opts(SecondsFormat::Secs, true)),
+                None => "the next run asks again".into(),
+            };
+            format!("{host} ({}) puts off {items} more items; {when}", kind.name())
+        }));
+        lines
+    }
+}
