@@ -116,6 +116,15 @@ impl Runner {
         Ok(outcome)
     }
 
+    /// Makes a run of another kind, and tells the observers of it as of any other.
+    pub fn observed(&self, log: &Log, run: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.observers.begun(log));
+        let outcome = run()?;
+        runtime.block_on(self.observers.ended(&outcome, log));
+        Ok(outcome)
+    }
+
     /// A run that did not even begin: logged and told to the observers like any other.
     pub async fn not_begun(&self, error: anyhow::Error, format: Format) -> Outcome {
         let log = Log::new(format, String::new());

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use f1_ingest_component::incoming_handler::{self, Call, LONGEST_BODY};
-use f1_ingest_component::log::Format;
+use f1_ingest_component::log::{Format, Log};
 use f1_ingest_component::options::Command;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -19,10 +19,16 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 
+use crate::backfill::Planning;
+use crate::backfill::line::BackfillLine;
+use crate::command_line::take;
 use crate::metrics::Page;
 use crate::outcome::{Outcome, exit_code, seconds};
 use crate::prepare::prepare;
+use crate::random;
 use crate::runner::{Limit, Runner};
+use crate::signals::Ending;
+use crate::stop::Cause;
 use crate::variables::environment;
 
 /// How long a caller may take to send its request's body.
@@ -33,6 +39,10 @@ pub struct Service {
     runner: Runner,
     /// The job's arguments of every run; those of a request come after them.
     arguments: Vec<String>,
+    /// What is done by the clock, if it is not one run: a backfill with these options.
+    backfill: Option<Vec<String>>,
+    /// Ends the backfill that is under way.
+    ending: Ending,
     /// How a line looks that is of no run.
     log_format: Format,
     /// A secret that callers have to know.
@@ -53,6 +63,22 @@ struct Tally {
     last_success: Option<SystemTime>,
 }
 
+/// Who wants a run.
+enum Called {
+    ByTheClock,
+    /// A caller, with these options beside the service's own.
+    With(Vec<String>),
+}
+
+impl Called {
+    fn is_as_configured(&self) -> bool {
+        match self {
+            Called::ByTheClock => true,
+            Called::With(arguments) => arguments.is_empty(),
+        }
+    }
+}
+
 /// The right to run, until dropped.
 type Turn = OwnedMutexGuard<()>;
 
@@ -61,12 +87,15 @@ impl Service {
     pub fn new(
         runner: Runner,
         arguments: Vec<String>,
+        backfill: Option<Vec<String>>,
         log_format: Format,
         token: Option<String>,
     ) -> Arc<Service> {
         Arc::new(Service {
             runner,
             arguments,
+            backfill,
+            ending: Ending::default(),
             log_format,
             token,
             turn: Default::default(),
@@ -78,6 +107,7 @@ impl Service {
     /// Lets no new run begin, and waits for the one that is under way: at most as long as its `--timeout`.
     pub async fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        self.ending.end(Cause::Terminated);
         drop(self.turn.lock().await);
     }
 
@@ -87,7 +117,7 @@ impl Service {
         if self.is_stopping() {
             return None;
         }
-        self.start(turn, Vec::new()).await.ok()
+        self.start(turn, Called::ByTheClock).await.ok()
     }
 
     /// Answers an HTTP request; one that is wrong gets an answer that says so.
@@ -125,7 +155,7 @@ impl Service {
             Call::Ingest(arguments) => match self.turn.clone().try_lock_owned() {
                 Err(_) => json_response(409, &self.busy()),
                 Ok(turn) => {
-                    let outcome = self.start(turn, arguments).await?;
+                    let outcome = self.start(turn, Called::With(arguments)).await?;
                     json_response(incoming_handler::status(outcome.exit_code()), &outcome.to_json())
                 }
             },
@@ -133,12 +163,12 @@ impl Service {
     }
 
     /// Begins a run. It goes on to its end whether or not anybody waits for it.
-    fn start(self: &Arc<Self>, turn: Turn, arguments: Vec<String>) -> JoinHandle<Arc<Outcome>> {
+    fn start(self: &Arc<Self>, turn: Turn, called: Called) -> JoinHandle<Arc<Outcome>> {
         let service = self.clone();
         tokio::spawn(async move {
             service.tally().running_since = Some(SystemTime::now());
-            let is_as_configured = arguments.is_empty();
-            let outcome = match service.clone().on_a_thread(arguments).await {
+            let is_as_configured = called.is_as_configured();
+            let outcome = match service.clone().on_a_thread(called).await {
                 Ok(outcome) => outcome,
                 // What a caller got wrong is the caller's to hear.
                 Err(error) if !is_as_configured && exit_code(&error) == 2 => Outcome::not_begun(error),
@@ -158,10 +188,16 @@ impl Service {
     }
 
     /// Runs the job on a thread of its own, so that its computing keeps no request waiting. Fails if it did not begin.
-    async fn on_a_thread(self: Arc<Self>, arguments: Vec<String>) -> Result<Outcome> {
+    async fn on_a_thread(self: Arc<Self>, called: Called) -> Result<Outcome> {
         let (ended, waiting) = tokio::sync::oneshot::channel();
-        let all = self.arguments.iter().cloned().chain(arguments).collect();
-        let run = move || drop(ended.send(self.run(all)));
+        let run = move || {
+            let outcome = match (&self.backfill, called) {
+                (Some(options), Called::ByTheClock) => self.fill([&self.arguments[..], options].concat()),
+                (None, Called::ByTheClock) => self.run(self.arguments.clone()),
+                (_, Called::With(arguments)) => self.run([&self.arguments[..], &arguments].concat()),
+            };
+            drop(ended.send(outcome))
+        };
         std::thread::Builder::new().spawn(run).context("the run has no thread")?;
         waiting.await.context("the run's thread died")?
     }
@@ -173,6 +209,15 @@ impl Service {
             (variables, Command::Ingest(job)) => self.runner.ingest(arguments, variables, *job, limit),
             _ => Err(anyhow!("no run was asked for")),
         }
+    }
+
+    /// As [`Service::run`], a whole backfill.
+    fn fill(&self, arguments: Vec<String>) -> Result<Outcome> {
+        let (line, arguments) = take::<BackfillLine>(arguments)?;
+        let line = BackfillLine { host: self.runner.host.clone(), ..line };
+        let log = Log { format: self.log_format, run_id: random::hex_of(16) };
+        let planning = Planning::new(line, arguments, environment(), self.ending.clone(), log.clone())?;
+        self.runner.observed(&log, || planning.carried_out())
     }
 
     fn is_stopping(&self) -> bool {

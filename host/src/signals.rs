@@ -73,9 +73,14 @@ impl Ending {
         let (mut signals, heard) = (Signals::new(true, &runtime), ending.clone());
         std::thread::spawn(move || {
             let cause = runtime.block_on(signals.next());
-            *heard.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+            heard.end(cause);
         });
         Ok(ending)
+    }
+
+    /// Ends the whole, as the signal would.
+    pub fn end(&self, cause: Cause) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
     }
 
     pub fn cause(&self) -> Option<Cause> {

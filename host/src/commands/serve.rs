@@ -9,6 +9,7 @@ use f1_ingest_component::error::Error;
 use f1_ingest_component::log::Format;
 use f1_ingest_component::options::Command;
 
+use crate::backfill::line::BackfillLine;
 use crate::command_line::{help, take, version};
 use crate::cron::Schedule;
 use crate::listen::{self, Callers, is_loopback};
@@ -34,6 +35,9 @@ struct ServeLine {
     /// Note the last scheduled run in this file, so that a restart makes up for a missed one
     #[arg(long, value_name = "FILE", requires = "schedule")]
     state: Option<PathBuf>,
+    /// By the clock, bring the bucket up to date: `backfill` with these options, such as "--seasons current --refresh 60"
+    #[arg(long, value_name = "OPTIONS", requires = "schedule")]
+    backfill: Option<String>,
     #[command(flatten)]
     host: HostOptions,
 }
@@ -53,14 +57,15 @@ pub fn serve(arguments: Vec<String>) -> Result<u8> {
 }
 
 fn until_stopped(line: ServeLine, arguments: Vec<String>, log_format: Format) -> Result<u8> {
-    let ServeLine { listen, schedule, state, host } = line;
+    let ServeLine { listen, schedule, state, backfill, host } = line;
+    let backfill = backfill.map(|options| backfill_of(&options, &arguments)).transpose()?;
     let note = LastRun::new(state);
     let last = note.read()?;
     note.write(last).map_err(|error| Error::usage(format!("{error:#}")))?;
     let token = variable("F1_INGEST_TOKEN");
     let callers = if token.is_some() { Callers::WithToken } else { Callers::Programs };
     let observers = Observers::new(&host)?;
-    let service = Service::new(Runner::new(host, observers)?, arguments, log_format, token);
+    let service = Service::new(Runner::new(host, observers)?, arguments, backfill, log_format, token);
 
     listen::runtime()?.block_on(async {
         let listener = listen::bind(&listen).await?;
@@ -80,6 +85,18 @@ fn until_stopped(line: ServeLine, arguments: Vec<String>, log_format: Format) ->
         let answer = move |request| answering.clone().answer(request);
         listen::serve(listener, callers, answer, service.stop()).await
     })
+}
+
+/// The options of `--backfill`, one by one. Fails, as wrong usage, if no backfill could begin with them.
+fn backfill_of(options: &str, arguments: &[String]) -> Result<Vec<String>> {
+    let wrong = |why: String| Error::usage(format!("--backfill: {why}"));
+    let options = shlex::split(options).ok_or_else(|| wrong("a quote is not closed".into()))?;
+    let (line, rest) = take::<BackfillLine>([arguments, &options].concat())?;
+    if line.plan || line.shard.is_some() {
+        return Err(wrong("--plan and --shard are not for a service".into()).into());
+    }
+    line.chosen(&rest, &mut environment()).map_err(|error| wrong(format!("{error:#}")))?;
+    Ok(options)
 }
 
 #[cfg(test)]
