@@ -16,9 +16,9 @@ pub async fn plan<R: Transport + Clock>(
     (size, sha256): (u64, String),
 ) -> WouldStore {
     let (source, bucket) = (item.source.name(), store.bucket());
-    let stored = match bucket.if_changed {
-        true => store.already_stored(&item.name(session), &sha256).await.map(Some),
-        false => Ok(None),
+    let stored = match &bucket.if_changed {
+        Some(_) => store.already_stored(&item.name(session), &sha256).await.map(Some),
+        None => Ok(None),
     };
     let (changed, compared) = match stored {
         Ok(None) => (None, String::new()),

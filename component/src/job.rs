@@ -65,7 +65,7 @@ impl Job {
 
     /// Whether the store is asked anything: to store, or to compare.
     pub fn asks_store(&self) -> bool {
-        !self.dry_run || self.bucket.if_changed
+        !self.dry_run || self.bucket.if_changed.is_some()
     }
 
     /// Whether something is to be stored and nobody is there to sign for it.

@@ -1,6 +1,7 @@
 //! Documents of Jolpica, or of any other API that speaks Ergast's JSON: the bytes as they came, of all pages.
 
 pub mod answer;
+pub mod changes;
 pub mod endpoint;
 pub mod merge;
 pub mod pages;

@@ -115,14 +115,24 @@ impl Planning {
         if let Some(why) = &why {
             log.error(&format!("{why:#}"));
         }
-        let Backfill { report, reading, .. } = backfill;
+        let Backfill { report, reading, changes, .. } = backfill;
         if reading.is_long()
             && let Err(error) = lake.snapshot(reading, &log.run_id)
         {
             log.warn(&format!("{error:#}"));
         }
         let (run_id, took) = (log.run_id, clock.elapsed());
-        Ok(Outcome { run_id, begun: true, started, took, exit_code, report, why: why.map(Arc::new) })
+        Ok(Outcome {
+            run_id,
+            is_dry: false,
+            begun: true,
+            started,
+            took,
+            exit_code,
+            report,
+            changes,
+            why: why.map(Arc::new),
+        })
     }
 }
 

@@ -20,7 +20,7 @@ pub fn report(typed: job::Report) -> (u8, Report) {
     let report = Report {
         stored: objects(typed.stored),
         unchanged: objects(typed.unchanged),
-        would_store: typed.would_store.into_iter().map(would_store).collect(),
+        would_store: typed.would_store.into_iter().map(to_be_stored).collect(),
         failed: typed.failed.into_iter().map(failure).collect(),
         warnings: typed.warnings.iter().map(|warning| one_line(warning)).collect(),
     };
@@ -31,7 +31,7 @@ fn stored(Stored { source, session: of, key, size, sha256 }: Stored) -> report::
     report::Stored { source, session: of.and_then(session), key, size, sha256 }
 }
 
-fn would_store(WouldStore { source, session: of, size, sha256, changed }: WouldStore) -> report::WouldStore {
+fn to_be_stored(WouldStore { source, session: of, size, sha256, changed }: WouldStore) -> report::WouldStore {
     report::WouldStore { source, session: of.and_then(session), size, sha256, changed }
 }
 

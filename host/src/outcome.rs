@@ -24,6 +24,8 @@ pub struct Outcome {
     pub exit_code: u8,
     /// The job's own; of a run that was ended from outside, what the host saw of it.
     pub report: Report,
+    /// Of a backfill: which rows of new versions differ from those before, a line an item.
+    pub changes: Vec<String>,
     /// Why the job did not start or was ended from outside: a limit, a signal, a crash.
     pub why: Option<Arc<Error>>,
 }
@@ -39,6 +41,7 @@ impl Outcome {
             took: Duration::ZERO,
             exit_code: exit_code(&error),
             report: Report::default(),
+            changes: Vec::new(),
             why: Some(Arc::new(error)),
         }
     }
@@ -100,6 +103,7 @@ impl Outcome {
         }
         json["exit_code"] = self.exit_code().into();
         json["dry_run"] = self.is_dry.into();
+        json["changes"] = self.changes.clone().into();
         json["run_id"] = self.run_id.clone().into();
         json["started"] = seconds(self.started).into();
         json["seconds"] = self.took.as_secs_f64().into();

@@ -102,8 +102,8 @@ impl Runner {
         }
         let run_id = log.run_id.clone();
         let begun = watch.begun.load(Ordering::Relaxed);
-        let outcome =
-            Outcome { run_id, is_dry, begun, started, took: clock.elapsed(), exit_code, report, why };
+        let (took, changes) = (clock.elapsed(), Vec::new());
+        let outcome = Outcome { run_id, is_dry, begun, started, took, exit_code, report, changes, why };
         runtime.block_on(async {
             let told = self.tell(outcome.clone(), log);
             tokio::select! {
@@ -119,7 +119,7 @@ impl Runner {
     /// Makes a run of another kind, and tells the observers of it as of any other.
     pub fn observed(&self, log: &Log, run: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.observers.begun(log));
+        runtime.block_on(self.observers.begun(false, log));
         let outcome = run()?;
         runtime.block_on(self.observers.ended(&outcome, log));
         Ok(outcome)

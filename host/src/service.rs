@@ -215,7 +215,7 @@ impl Service {
     fn fill(&self, arguments: Vec<String>) -> Result<Outcome> {
         let (line, arguments) = take::<BackfillLine>(arguments)?;
         let line = BackfillLine { host: self.runner.host.clone(), ..line };
-        let log = Log { format: self.log_format, run_id: random::hex_of(16) };
+        let log = Log::new(self.log_format, random::hex_of(16));
         let planning = Planning::new(line, arguments, environment(), self.ending.clone(), log.clone())?;
         self.runner.observed(&log, || planning.carried_out())
     }

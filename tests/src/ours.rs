@@ -12,7 +12,7 @@ use f1_ingest_component::http::transport::{Clock, Request, Response, SendError, 
 use f1_ingest_component::job::Job;
 use f1_ingest_component::options::{Command, parse};
 use f1_ingest_component::schedule::session_asked_for;
-use f1_ingest_component::source::Source;
+use f1_ingest_component::source::{Item, Source};
 use futures_util::TryStreamExt;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, HeaderMap};
@@ -75,9 +75,9 @@ pub fn document(replay: &Replay, source: Source, choice: &[String]) -> Result<Va
     let job = job(source, choice);
     let client = Client::new(replay, job.http(0));
     let body = async {
-        let request = job.items.first().and_then(|item| item.session.as_ref()).expect("the source needs one");
+        let request = job.items.first().and_then(Item::session).expect("the source needs one");
         let session = session_asked_for(&client, &job.upstreams, request).await?;
-        let wanted = Wanted { tables: job.wants(Source::Fastf1), telemetry: job.wants(Source::Telemetry) };
+        let wanted = Wanted { tables: source == Source::Fastf1, telemetry: source == Source::Telemetry };
         let data = fastf1::load(&client, &job.upstreams, &session, wanted).await?;
         let document = if wanted.tables { data.tables()? } else { data.telemetry()? };
         document.body.try_concat().await

@@ -28,7 +28,7 @@ impl Guest for Component {
             exit_code,
             stored: objects(made),
             unchanged: objects(unchanged),
-            would_store: would_store.into_iter().map(would_store).collect(),
+            would_store: would_store.into_iter().map(to_be_stored).collect(),
             failed: failed.into_iter().map(failure).collect(),
             warnings,
         }
@@ -61,7 +61,7 @@ fn stored(stored: report::Stored) -> Stored {
     Stored { source, session: session.map(typed_session), key, size, sha256 }
 }
 
-fn would_store(would_store: report::WouldStore) -> WouldStore {
+fn to_be_stored(would_store: report::WouldStore) -> WouldStore {
     let report::WouldStore { source, session, size, sha256, changed } = would_store;
     WouldStore { source, session: session.map(typed_session), size, sha256, changed }
 }

@@ -76,7 +76,7 @@ pub fn refused<B>(response: &Response<B>, url: &Uri, now: DateTime<Utc>) -> Fail
         _ => Again::Never,
     };
     let until = after.filter(|wait| *wait <= LATEST).map(|wait| unix_seconds_in(wait, now));
-    Failed { error: refusal(response.status, url, until).with_host(authority(url)), again }
+    Failed { error: refusal(response.status, url, until), again }
 }
 
 /// What a status other than 2xx means, and what to do about it.

@@ -235,7 +235,7 @@ pub fn position(text: &str, part: &str) -> usize {
 }
 
 /// An id, as a message has it.
-fn named(id: &[&str]) -> String {
+pub fn named(id: &[&str]) -> String {
     const LONGEST: usize = 80;
     let words: Vec<&str> = id.iter().map(|word| word.trim_matches('"')).collect();
     match words.is_empty() {

@@ -53,8 +53,7 @@ impl Upstreams {
         let job = job(arguments, token);
         pollster::block_on(async {
             let client = support::client(World(self), &job);
-            let request =
-                job.items.iter().find_map(|item| item.session.as_ref()).expect("fastf1 needs a session");
+            let request = job.items.iter().find_map(|item| item.session()).expect("fastf1 needs a session");
             let session = session_asked_for(&client, &job.upstreams, request).await?;
             let wanted = Wanted { tables: true, telemetry: false };
             let document = fastf1::load(&client, &job.upstreams, &session, wanted).await?.tables()?;

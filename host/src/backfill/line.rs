@@ -68,7 +68,8 @@ pub enum Order {
 }
 
 /// The job's options by which a run chooses its documents.
-const OF_A_RUN: [&str; 6] = ["--season", "--round", "--session", "--items", "--as-of", "--mock-file"];
+const OF_A_RUN: [&str; 7] =
+    ["--season", "--round", "--session", "--items", "--as-of", "--mock-file", "--dry-run"];
 
 impl BackfillLine {
     /// The texts that choose items, and the part of them. What another machine's variables say of sources and shards is taken
@@ -77,8 +78,9 @@ impl BackfillLine {
         let is_of_a_run =
             |argument: &&String| OF_A_RUN.contains(&argument.split('=').next().unwrap_or_default());
         if let Some(option) = arguments.iter().find(is_of_a_run) {
-            let message =
-                format!("{option} is of `run`; a backfill takes --seasons, --rounds, --sessions, --sources");
+            let message = format!(
+                "{option} is of `run`; a backfill takes --seasons, --rounds, --sessions, --sources and --plan"
+            );
             return Err(Error::usage(message).into());
         }
         let sources = variables.remove("F1_SOURCES").filter(|sources| !sources.is_empty());

@@ -7,18 +7,21 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use f1_ingest_component::catalog::Reading;
+use f1_ingest_component::catalog::lake::Version;
 use f1_ingest_component::catalog::record::{Became, Entry, Record, RunNote, SCHEMA, entries};
 use f1_ingest_component::error::{Error, Kind};
 use f1_ingest_component::http::url::authority;
+use f1_ingest_component::jolpica::changes::Changes;
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{Command, read};
 use f1_ingest_component::plan::Planned;
 use f1_ingest_component::plan::due::Why;
 use f1_ingest_component::report::{Failure, Report};
 use f1_ingest_component::s3::key::Key;
+use f1_ingest_component::source::Source;
 
 use super::now;
-use crate::lake::Lake;
+use crate::lake::{Lake, document};
 use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::runner::{Limit, Runner};
@@ -45,6 +48,8 @@ pub struct Backfill<'a> {
     noted: (usize, Instant),
     /// All that happened, for the observers.
     pub report: Report,
+    /// Which rows of new versions differ, a line an item.
+    pub changes: Vec<String>,
     /// Why the items of a host are put off.
     put_off: HashMap<String, PutOff>,
     failures: HashMap<String, u32>,
@@ -89,6 +94,7 @@ impl<'a> Backfill<'a> {
             fresh: Vec::new(),
             noted: (0, Instant::now()),
             report: Report::default(),
+            changes: Vec::new(),
             put_off: HashMap::new(),
             failures: HashMap::new(),
         })
@@ -150,14 +156,15 @@ impl<'a> Backfill<'a> {
         let Command::Ingest(job) = read(&arguments, |name| variables.get(name).cloned())? else {
             return Ok(Next::Stop);
         };
+        let before = self.newest(planned).map(|newest| newest.seconds);
         let limit = Limit { began: Instant::now(), heeds_signals: true };
         let outcome = self.runner.ingest(arguments, variables, *job, limit)?;
-        let Report { stored, unchanged, failed, warnings } = outcome.report;
+        let Report { stored, unchanged, failed, warnings, .. } = outcome.report;
         if outcome.why.is_some() && self.ending.cause().is_some() && stored.is_empty() && unchanged.is_empty()
         {
             return Ok(Next::Stop);
         }
-        let report = Report { stored, unchanged, warnings, failed: Vec::new() };
+        let report = Report { stored, unchanged, warnings, ..Report::default() };
         let next = match failed.into_iter().next() {
             Some(failure) => self.failed(planned, failure),
             None if report.stored.is_empty() && report.unchanged.is_empty() => {
@@ -172,16 +179,32 @@ impl<'a> Backfill<'a> {
             }
         };
         self.became(entries(&report, now()));
+        for stored in &report.stored {
+            self.compare(planned, before, &stored.key);
+        }
         self.report.stored.extend(report.stored);
         self.report.unchanged.extend(report.unchanged);
         self.report.warnings.extend(report.warnings);
         Ok(next)
     }
 
+    /// Says what a new version has that the one before had not.
+    fn compare(&mut self, planned: &Planned, before: Option<i64>, new: &str) {
+        let old = before.and_then(|seconds| Key::new(&planned.name, seconds).ok());
+        let Some(old) = old.filter(|_| planned.name.starts_with(Source::Jolpica.name())) else { return };
+        let document = |key: &str| document(self.lake.get(key).ok()??).ok();
+        let changes =
+            document(&old.to_string()).zip(document(new)).and_then(|(old, new)| Changes::between(&old, &new));
+        if let Some(changes) = changes {
+            let line = format!("{}: {changes}", planned.name);
+            self.log.info(&line);
+            self.changes.push(line);
+        }
+    }
+
     /// The options by which a document that is there is stored again only if it has changed.
     fn compared(&self, planned: &Planned, why: Why) -> Result<Option<String>> {
-        let newest = self.reading.lake.items.get(&planned.name).and_then(|known| known.newest());
-        let Some(newest) = newest.filter(|_| why != Why::New) else { return Ok(None) };
+        let Some(newest) = self.newest(planned).filter(|_| why != Why::New) else { return Ok(None) };
         let key = Key::new(&planned.name, newest.seconds)?.to_string();
         let hash = match newest.hash() {
             Some(hash) => Some(hash),
@@ -190,9 +213,13 @@ impl<'a> Backfill<'a> {
         Ok(hash.map(|hash| format!("--if-changed-from={key}:{hash}")))
     }
 
+    fn newest(&self, planned: &Planned) -> Option<Version> {
+        self.reading.lake.items.get(&planned.name)?.newest().copied()
+    }
+
     fn failed(&mut self, planned: &Planned, failure: Failure) -> Next {
         let error = &failure.error;
-        let host = error.host.clone().filter(|host| self.hosts_of(planned).contains(host));
+        let host = error.host().filter(|host| self.hosts_of(planned).contains(host));
         let at = now();
         match (error.kind, host) {
             (Kind::NotFound | Kind::NotPublished, _) => {
@@ -225,7 +252,7 @@ impl<'a> Backfill<'a> {
         }
         let kind = error.kind;
         let became = Became::Failed { kind: kind.name().to_owned(), why: error.message.clone() };
-        let is_of_store = error.host.as_ref() == Some(&self.lake.store())
+        let is_of_store = error.host() == Some(self.lake.store())
             || matches!(kind, Kind::Credentials | Kind::NoSuchBucket | Kind::ClockSkew | Kind::Usage);
         self.report.failed.push(failure);
         self.became(vec![Entry { item: planned.name.clone(), at, became }]);

@@ -30,7 +30,7 @@ pub fn backfill(arguments: Vec<String>) -> Result<u8> {
             }
             Command::Ingest(job) => job.log_format,
         };
-        let log = Log { format: log_format, run_id: random::hex_of(16) };
+        let log = Log::new(log_format, random::hex_of(16));
         let observers = Observers::new(&line.host)?;
         let (is_plan, is_json) = (line.plan, line.json);
         let ending = if is_plan { Ending::default() } else { Ending::heeded()? };
@@ -45,7 +45,7 @@ pub fn backfill(arguments: Vec<String>) -> Result<u8> {
             return Ok(0);
         }
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(observers.begun(&log));
+        runtime.block_on(observers.begun(false, &log));
         let outcome = planning.carried_out()?;
         runtime.block_on(observers.ended(&outcome, &log));
         Ok(outcome.exit_code())

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use f1_ingest_component::error::one_line;
-use f1_ingest_component::report::Planned;
+use f1_ingest_component::report::WouldStore;
 
 use crate::outcome::Outcome;
 
@@ -29,7 +29,7 @@ fn markdown(outcome: &Outcome) -> String {
     if outcome.kept().next().is_some() || !planned.is_empty() {
         text.push_str("| source | key | bytes |\n|---|---|---|\n");
     }
-    for Planned { source, size, changed, .. } in planned {
+    for WouldStore { source, size, changed, .. } in planned {
         let what = if *changed == Some(false) { "unchanged" } else { "would be stored" };
         text.push_str(&format!("| {source} | dry run: {what} | {size} |\n"));
     }

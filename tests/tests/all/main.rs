@@ -2,6 +2,7 @@
 
 mod agree;
 mod aws;
+mod backfill;
 mod budget;
 mod check;
 mod component;

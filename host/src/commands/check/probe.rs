@@ -53,7 +53,7 @@ pub async fn store(
         in_parts(findings, &store, &third).await;
         probes.push(third);
     }
-    if job.bucket.if_changed {
+    if job.bucket.if_changed.is_some() {
         listing(findings, &store, job, session).await;
     }
     cleared(findings, &probes).await;

@@ -1,0 +1,352 @@
+//! `f1-ingest backfill` against a made-up Jolpica, and what it leaves in the bucket: every item, whole, once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use f1_ingest_component::jolpica::answer::Answer;
+use f1_ingest_tests::binary::{Run, command, run};
+use f1_ingest_tests::jolpica::Jolpica;
+use f1_ingest_tests::jolpica::history::History;
+use f1_ingest_tests::store::keys;
+use f1_ingest_tests::synthetic::dice::Dice;
+use f1_ingest_tests::upstream::Reply;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SEASONS: &str = "2010..2011";
+
+/// A made-up Jolpica and an empty folder to store in.
+struct Lake {
+    jolpica: Jolpica,
+    folder: TempDir,
+}
+
+impl Lake {
+    fn new(jolpica: Jolpica) -> Lake {
+        Lake { jolpica, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn arguments<'a>(&self, command: &'a str, more: &[&'a str]) -> Vec<String> {
+        let (store, url) = (self.path().to_str().unwrap(), self.jolpica.url("current/last/results.json"));
+        let places = [
+            command,
+            "--store",
+            store,
+            "--jolpica-url",
+            &url,
+            "--requests-per-second",
+            "0",
+            "--retries",
+            "1",
+        ];
+        places.iter().chain(more).map(|word| (*word).to_owned()).collect()
+    }
+
+    fn run(&self, command: &str, more: &[&str]) -> Run {
+        let arguments = self.arguments(command, more);
+        run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &[])
+    }
+
+    fn backfill(&self, more: &[&str]) -> Run {
+        self.run("backfill", more)
+    }
+
+    fn json(&self, command: &str, more: &[&str]) -> Value {
+        let run = self.run(command, &[more, &["--json"]].concat());
+        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {run:?}"))
+    }
+
+    fn bucket(&self) -> PathBuf {
+        self.path().join("f1-data")
+    }
+
+    /// How many documents there are of each item.
+    fn items(&self) -> BTreeMap<String, usize> {
+        let mut items = BTreeMap::new();
+        for key in keys(&self.bucket()) {
+            if let Some(rest) = key.strip_prefix("raw/") {
+                let (item, _) = rest.split_once('/').unwrap().1.rsplit_once('/').unwrap();
+                *items.entry(item.to_owned()).or_default() += 1;
+            }
+        }
+        items
+    }
+
+    /// Asserts that all items of a plan are stored once, each with all its rows, and that the catalogue knows them.
+    fn assert_whole(&self, planned: &[String]) {
+        let items = self.items();
+        assert_eq!(items.keys().collect::<Vec<_>>(), sorted(planned), "all items");
+        let twice: Vec<_> = items.iter().filter(|(_, count)| **count != 1).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+        for key in keys(&self.bucket()).iter().filter(|key| key.starts_with("raw/")) {
+            let document = std::fs::read(self.bucket().join(key)).unwrap();
+            let answer = Answer::read(&document).unwrap();
+            assert_eq!(answer.table.map(|(_, rows)| rows.count()), Some(answer.total), "{key}");
+        }
+        let verify = self.json("verify", &[]);
+        assert_eq!(verify["whole"], planned.len(), "{verify}");
+        for wrong in ["missing", "damaged", "unknown"] {
+            assert_eq!(verify[wrong], Value::Array(Vec::new()), "{verify}");
+        }
+    }
+
+    /// The items that a plan has.
+    fn planned(&self, more: &[&str]) -> Vec<String> {
+        let plan = self.json("backfill", &[more, &["--plan"]].concat());
+        let items = plan["items"].as_array().unwrap().iter();
+        items.map(|item| item["item"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn sorted(items: &[String]) -> Vec<&String> {
+    let mut items: Vec<&String> = items.iter().collect();
+    items.sort();
+    items
+}
+
+fn lake() -> Lake {
+    Lake::new(Jolpica::start(History::new(1)))
+}
+
+#[test]
+fn seasons_are_stored_whole_and_once_and_again_only_where_they_have_changed() {
+    let lake = lake();
+    let seasons = ["--seasons", SEASONS];
+    let planned = lake.planned(&seasons);
+    assert!(
+        planned.contains(&"jolpica/2011/19/pitstops".to_owned())
+            || planned.contains(&"jolpica/2011/18/pitstops".to_owned())
+    );
+    assert!(!planned.iter().any(|item| item.starts_with("jolpica/2010/") && item.ends_with("pitstops")));
+    let first = lake.backfill(&seasons).expect(0);
+    assert_eq!(first.keys().len(), planned.len());
+    lake.assert_whole(&planned);
+
+    let before = lake.jolpica.asked().len();
+    let again = lake.backfill(&["--seasons", SEASONS, "--endpoints", "results,driverStandings"]).expect(0);
+    assert_eq!(again.keys().len(), 0);
+    assert_eq!(lake.jolpica.asked().len(), before, "nothing is asked for");
+
+    // Three rows of two races are corrected.
+    lake.jolpica.change(|history| {
+        history.disqualify(2010, 3, 0);
+        history.disqualify(2010, 3, 1);
+        history.disqualify(2011, 4, 2);
+    });
+    let refresh =
+        ["--seasons", SEASONS, "--endpoints", "races,results,qualifying,pitstops", "--refresh", "9999"];
+    let corrected = lake.backfill(&refresh).expect(0);
+    let new: Vec<&str> = corrected.keys().into_iter().map(|key| key.split('/').nth(3).unwrap()).collect();
+    let twice: Vec<String> =
+        lake.items().into_iter().filter(|(_, n)| *n == 2).map(|(item, _)| item).collect();
+    assert_eq!(twice, ["jolpica/2010/results", "jolpica/2011/results"], "{new:?}");
+    corrected.says(&["jolpica/2010/results", "2 changed", "2010 3"]);
+    corrected.says(&["jolpica/2011/results", "1 changed", "2011 4"]);
+    assert!(lake.items().values().all(|count| *count <= 2));
+    let verify = lake.json("verify", &[]);
+    assert_eq!(verify["whole"], planned.len() + 2);
+}
+
+#[test]
+fn a_machine_that_is_killed_again_and_again_ends_with_every_item_stored_once() {
+    let kills: u64 = std::env::var("F1_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let lake = lake();
+    let planned = lake.planned(&["--seasons", SEASONS]);
+    let arguments = lake.arguments("backfill", &["--seasons", SEASONS]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut dice = Dice::new(7, "kills");
+    for kill in 0..kills {
+        let mut child = command(&arguments, &[])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(dice.between(5, 400).unsigned_abs()));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let twice: Vec<_> = lake.items().into_iter().filter(|(_, count)| *count > 1).collect();
+        assert!(twice.is_empty(), "after kill {kill}: {twice:?}");
+    }
+    lake.backfill(&["--seasons", SEASONS]).expect(0);
+    lake.assert_whole(&planned);
+}
+
+#[test]
+fn shards_at_once_store_disjoint_parts_whatever_becomes_of_them() {
+    let lake = lake();
+    let planned = lake.planned(&["--seasons", SEASONS]);
+    let shard = |index: &str| {
+        let arguments = lake.arguments(
+            "backfill",
+            &["--seasons", SEASONS, "--endpoints", "results,races,driverStandings,pitstops"],
+        );
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let variables = [("JOB_COMPLETION_INDEX", index), ("JOB_COMPLETION_COUNT", "4")];
+        command(&arguments, &variables)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut children: Vec<_> = ["0", "1", "2", "3"].into_iter().map(shard).collect();
+    std::thread::sleep(Duration::from_millis(150));
+    for child in &mut children[..2] {
+        let _ = child.kill();
+    }
+    children.extend(["0", "1"].map(shard));
+    for mut child in children {
+        child.wait().unwrap();
+    }
+    lake.backfill(&["--seasons", SEASONS]).expect(0);
+    lake.assert_whole(&planned);
+}
+
+#[test]
+fn a_host_that_has_had_enough_puts_its_items_off_in_one_line() {
+    // The sixth request is one too many.
+    let jolpica = Jolpica::answering(History::new(1), |turn| match turn.number {
+        ..6 => turn.answer(),
+        _ => Reply::new(429, r#"{"detail": "throttled"}"#).with("retry-after", "1800"),
+    });
+    let lake = Lake::new(jolpica);
+    let run = lake.backfill(&["--seasons", "2005..2010", "--endpoints", "races"]).expect(75);
+    let asked = lake.jolpica.asked().len();
+    assert!(asked <= 7, "it is not asked again: {asked}");
+    run.says(&["stored 6", "failed 0"]);
+    let lines = run.stderr.lines().filter(|line| line.contains("puts off")).count();
+    assert!(lines <= 1, "{}", run.stderr);
+    let more = lake.backfill(&["--seasons", "2004..2009", "--endpoints", "races,results"]).expect(75);
+    more.says(&["puts off"]);
+}
+
+#[test]
+fn what_the_upstream_does_not_have_is_remembered_and_not_asked_for_at_once() {
+    let jolpica = Jolpica::answering(History::new(1), |turn| match turn.target.contains("results") {
+        true => Reply::json(
+            r#"{"MRData": {"limit": "30", "offset": "0", "total": "0", "RaceTable": {"Races": []}}}"#,
+        ),
+        false => turn.answer(),
+    });
+    let lake = Lake::new(jolpica);
+    let some = ["--seasons", "1990", "--endpoints", "races,results"];
+    lake.backfill(&some).expect(0).says(&["stored 1", "absent 1"]);
+    let asked = lake.jolpica.asked().len();
+    lake.backfill(&some).expect(0).says(&["1 known to be absent"]);
+    assert_eq!(lake.jolpica.asked().len(), asked);
+    let status = lake.json("status", &[]);
+    assert_eq!(status["absent"][0]["item"], "jolpica/1990/results");
+    assert_eq!(status["runs"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn one_items_failure_does_not_end_the_others() {
+    let jolpica = Jolpica::answering(History::new(1), |turn| match turn.target.contains("1991/races") {
+        true => Reply::json("<html>"),
+        false => turn.answer(),
+    });
+    let lake = Lake::new(jolpica);
+    lake.backfill(&["--seasons", "1990..1994", "--endpoints", "races"])
+        .expect(1)
+        .says(&["stored 4", "failed 1"]);
+    let status = lake.json("status", &[]);
+    assert_eq!(status["failing"][0]["item"], "jolpica/1991/races");
+}
+
+#[test]
+fn a_catalogue_that_is_damaged_or_gone_is_made_up_for() {
+    let lake = lake();
+    let some = ["--seasons", "1990..1992"];
+    let planned = lake.planned(&some);
+    lake.backfill(&some).expect(0);
+    lake.run("catalog", &[]).expect(2);
+    let rebuilt = {
+        let mut arguments = lake.arguments("rebuild", &[]);
+        arguments.insert(0, "catalog".into());
+        let run = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &[]).expect(0);
+        run.stdout
+    };
+    assert!(rebuilt.contains(&format!("{} items", planned.len())), "{rebuilt}");
+    lake.assert_whole(&planned);
+    for key in keys(&lake.bucket()).iter().filter(|key| key.starts_with("catalog/")) {
+        std::fs::write(lake.bucket().join(key), b"{\"schema\":").unwrap();
+    }
+    let again = lake.backfill(&some).expect(0);
+    assert_eq!(again.keys().len(), 0, "the keys alone say that it is stored");
+    again.says(&["cannot be read and is left out"]);
+    std::fs::remove_dir_all(lake.bucket().join("catalog")).unwrap();
+    assert_eq!(lake.backfill(&some).expect(0).keys().len(), 0);
+}
+
+#[test]
+fn keys_are_listed_newest_first_and_by_what_they_are_of() {
+    let lake = lake();
+    lake.backfill(&["--seasons", "1990..1991", "--endpoints", "races,results"]).expect(0);
+    let of_a_season = lake.run("ls", &["jolpica/1990"]).expect(0);
+    assert_eq!(of_a_season.keys().len(), 2);
+    assert!(of_a_season.keys().iter().all(|key| key.contains("/jolpica/1990/")));
+    assert_eq!(lake.run("ls", &["jolpica/1990/results"]).expect(0).keys().len(), 1);
+    assert_eq!(lake.run("ls", &["jolpica/19"]).expect(1).stdout, "");
+    let all = lake.run("ls", &[]).expect(0);
+    let seconds: Vec<&str> = all.keys().into_iter().map(|key| key.rsplit('/').next().unwrap()).collect();
+    assert!(seconds.is_sorted_by(|a, b| a >= b), "{seconds:?}");
+}
+
+#[test]
+fn damage_is_found_and_named() {
+    let lake = lake();
+    lake.backfill(&["--seasons", "1990..1991", "--endpoints", "races,results"]).expect(0);
+    let all = keys(&lake.bucket());
+    let find = |item: &str| all.iter().find(|key| key.contains(item)).unwrap();
+    let (gone, cut, other) = (find("1990/races"), find("1990/results"), find("1991/races"));
+    std::fs::remove_file(lake.bucket().join(gone)).unwrap();
+    let bytes = std::fs::read(lake.bucket().join(cut)).unwrap();
+    std::fs::write(lake.bucket().join(cut), &bytes[..bytes.len() / 2]).unwrap();
+    let mut bytes = std::fs::read(lake.bucket().join(other)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(lake.bucket().join(other), bytes).unwrap();
+    std::fs::write(lake.bucket().join("raw/stranger.txt"), b"hello").unwrap();
+    let verify = lake.json("verify", &[]);
+    assert_eq!(verify["missing"], serde_json::json!([gone]));
+    assert_eq!(verify["unknown"], serde_json::json!(["raw/stranger.txt"]));
+    let damaged: Vec<&str> =
+        verify["damaged"].as_array().unwrap().iter().map(|it| it["key"].as_str().unwrap()).collect();
+    assert_eq!(damaged, [cut.as_str(), other.as_str()]);
+    lake.run("verify", &[]).expect(1);
+}
+
+#[test]
+fn wrong_usage_is_said_before_anything_is_sent() {
+    let lake = lake();
+    for (more, named) in [
+        (&["--seasons", "1949"][..], "--seasons"),
+        (&[][..], "--seasons"),
+        (&["--seasons", "2010", "--season", "2010"][..], "--season"),
+        (&["--seasons", "2010", "--shard", "4/4"][..], "--shard"),
+        (&["--seasons", "2010", "--endpoints", "lap"][..], "--endpoints"),
+        (&["--seasons", "2010", "--catalog", "raw/"][..], "--catalog"),
+    ] {
+        lake.backfill(more).expect(2).says(&[named]);
+    }
+    assert_eq!(lake.jolpica.asked().len(), 0);
+}
+
+#[test]
+fn a_plain_run_notes_what_it_did_if_it_is_asked_to() {
+    let lake = lake();
+    lake.run("run", &[]).expect(0);
+    assert!(keys(&lake.bucket()).iter().all(|key| key.starts_with("raw/")));
+    lake.run("run", &["--items", "jolpica/1990/races,jolpica/1990/results", "--catalog", "catalog"])
+        .expect(0);
+    let status = lake.json("status", &[]);
+    assert_eq!(status["runs"][0]["stored"], 2, "{status}");
+    assert_eq!(
+        lake.backfill(&["--seasons", "1990", "--endpoints", "races,results"]).expect(0).keys().len(),
+        0
+    );
+}
