@@ -96,13 +96,22 @@ impl Budget {
 
     /// What is left now. Fails if the file cannot be read.
     pub fn left(&self) -> Result<Left> {
-        let own = own().clone();
-        let noted = own.map_or_else(|| noted::read(&noted::file()?), Ok)?;
-        let now = now();
+        let (noted, now) = (self.noted()?, now());
         let (left, next) = self.sent(&noted, now).left(self.hour, now);
         let at =
             |wait: Duration| DateTime::from_timestamp_millis(i64::try_from((now + wait).as_millis()).ok()?);
         Ok(Left { left, of: self.hour.requests, next: next.and_then(at) })
+    }
+
+    fn noted(&self) -> Result<Noted> {
+        own().clone().map_or_else(|| noted::read(&noted::file()?), Ok)
+    }
+
+    /// When the hour has room for so many more requests; none if it has it now. Fails if the file cannot be read.
+    pub fn room_for(&self, requests: usize) -> Result<Option<DateTime<Utc>>> {
+        let (noted, now) = (self.noted()?, now());
+        let wait = self.sent(&noted, now).wait_for(requests, self.hour, now);
+        Ok((!wait.is_zero()).then(|| DateTime::from(SystemTime::UNIX_EPOCH + now + wait)))
     }
 
     /// Asks for one more request, and notes it if its turn comes soon.

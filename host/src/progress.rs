@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -29,10 +29,28 @@ pub enum Progress {
 }
 
 /// A line for each source that something was transferred for.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Bars {
     all: MultiProgress,
     by_source: Arc<Mutex<HashMap<&'static str, ProgressBar>>>,
+}
+
+/// All lines of this process: those of one run after another stand below that of their plan.
+static LINES: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+impl Default for Bars {
+    fn default() -> Bars {
+        Bars { all: LINES.clone(), by_source: Default::default() }
+    }
+}
+
+/// The line of a plan of so many items; hidden if nobody watches.
+pub fn of_plan(when: When, items: usize) -> ProgressBar {
+    let Progress::Bars(bars) = Progress::new(when) else { return ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{bar:24} {pos} of {len} items  {wide_msg}");
+    let bar =
+        ProgressBar::new(items as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bars.all.insert(0, bar)
 }
 
 impl Bars {

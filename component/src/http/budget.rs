@@ -88,6 +88,14 @@ impl Sent {
         (left, (left == 0).then(|| hour.room(&self.0).saturating_sub(now)))
     }
 
+    /// After how long `hour` allows so many more; no time if it does so `now`. More than all of them are as many as all.
+    pub fn wait_for(&self, count: usize, hour: Limit, now: Duration) -> Duration {
+        let counted: Vec<Duration> = self.0.iter().copied().filter(|at| *at + hour.window > now).collect();
+        let too_many = (counted.len() + count.min(hour.requests)).checked_sub(hour.requests + 1);
+        let last = too_many.and_then(|last| counted.get(last));
+        last.map_or(Duration::ZERO, |at| (*at + hour.window).saturating_sub(now))
+    }
+
     /// Forgets all but the last ones.
     pub fn keep(&mut self, last: usize) {
         self.0.drain(..self.0.len().saturating_sub(last));

@@ -19,11 +19,15 @@ use f1_ingest_component::plan::due::Why;
 use f1_ingest_component::report::{Failure, Report};
 use f1_ingest_component::s3::key::Key;
 use f1_ingest_component::source::Source;
+use f1_ingest_component::upstreams::Upstream;
+use indicatif::ProgressBar;
 
 use super::now;
+use crate::budget::Budget;
 use crate::lake::{Lake, document};
 use crate::observe::Observers;
 use crate::options::HostOptions;
+use crate::progress::of_plan;
 use crate::runner::{Limit, Runner};
 use crate::signals::Ending;
 
@@ -44,6 +48,8 @@ pub struct Backfill<'a> {
     ending: Ending,
     log: Log,
     run: RunNote,
+    budget: Option<Budget>,
+    bar: ProgressBar,
     fresh: Vec<Entry>,
     noted: (usize, Instant),
     /// All that happened, for the observers.
@@ -60,6 +66,16 @@ struct PutOff {
     kind: Kind,
     until: Option<u64>,
     items: usize,
+}
+
+/// How many requests to Jolpica an item takes.
+fn jolpica(planned: &Planned) -> u32 {
+    planned
+        .cost
+        .iter()
+        .filter(|(upstream, _)| *upstream == Upstream::Jolpica)
+        .map(|(_, requests)| requests)
+        .sum()
 }
 
 /// What comes after an item.
@@ -81,6 +97,7 @@ impl<'a> Backfill<'a> {
         ending: Ending,
         log: Log,
     ) -> Result<Backfill<'a>> {
+        let (is_replay, bar) = (!host.replay.is_empty(), of_plan(host.progress, 0));
         let run = RunNote::new(log.run_id.clone(), "backfill", now());
         Ok(Backfill {
             lake,
@@ -91,6 +108,8 @@ impl<'a> Backfill<'a> {
             ending,
             log,
             run,
+            budget: Budget::of(&lake.job).filter(|_| !is_replay),
+            bar,
             fresh: Vec::new(),
             noted: (0, Instant::now()),
             report: Report::default(),
@@ -103,7 +122,13 @@ impl<'a> Backfill<'a> {
     /// Fetches what is due, and gives the exit code.
     pub fn all(&mut self, due: Vec<(Planned, Why)>) -> Result<u8> {
         let count = due.len();
+        self.bar.set_length(count as u64);
+        let of_jolpica = |(planned, _): &(Planned, Why)| jolpica(planned) as usize;
+        let mut requests: usize = due.iter().map(of_jolpica).sum();
         for (done, (planned, why)) in due.into_iter().enumerate() {
+            self.bar.set_position(done as u64);
+            self.bar.set_message(self.left(requests));
+            requests -= jolpica(&planned) as usize;
             let next = loop {
                 if self.ending.cause().is_some() {
                     break Next::Stop;
@@ -111,7 +136,9 @@ impl<'a> Backfill<'a> {
                 match self.one(&planned, why)? {
                     Next::Again(at) => {
                         let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-                        self.log.info(&format!("{} of {count} items are done; going on at {at}", done));
+                        self.bar.suspend(|| {
+                            self.log.info(&format!("{done} of {count} items are done; going on at {at}"))
+                        });
                         self.note()?;
                         self.ending.sleep_until(at.parse().unwrap_or_default());
                     }
@@ -126,6 +153,7 @@ impl<'a> Backfill<'a> {
                 break;
             }
         }
+        self.bar.finish_and_clear();
         let code = self.exit_code();
         self.run.exit_code = Some(code);
         self.note()?;
@@ -148,6 +176,9 @@ impl<'a> Backfill<'a> {
             put_off.items += 1;
             self.run.later += 1;
             return Ok(Next::Go);
+        }
+        if let Some(next) = self.must_wait(planned) {
+            return Ok(next);
         }
         let mut arguments = self.arguments.to_vec();
         arguments.extend([format!("--items={}", planned.name)]);
@@ -188,6 +219,29 @@ impl<'a> Backfill<'a> {
         Ok(next)
     }
 
+    /// What is left of the hour, and how long so many requests take at least.
+    fn left(&self, requests: usize) -> String {
+        let Some(Ok(left)) = self.budget.as_ref().map(Budget::left) else { return String::new() };
+        let hours = requests.saturating_sub(left.left).div_ceil(left.of.max(1));
+        let time = if hours > 0 { format!(", {hours} h to go") } else { String::new() };
+        format!("jolpica: {left}{time}")
+    }
+
+    /// Whether the hour has no room for all requests of an item: half a document would be asked for in vain.
+    fn must_wait(&mut self, planned: &Planned) -> Option<Next> {
+        let budget = self.budget.as_ref()?;
+        let at =
+            budget.room_for(Some(jolpica(planned) as usize).filter(|requests| *requests > 0)?).ok()??;
+        if self.waits {
+            return Some(Next::Again(at));
+        }
+        let until = u64::try_from(at.timestamp() + 1).ok();
+        let host = authority(&self.lake.job.upstreams.jolpica);
+        self.put_off.insert(host, PutOff { kind: Kind::RateLimited, until, items: 1 });
+        self.run.later += 1;
+        Some(Next::Go)
+    }
+
     /// Says what a new version has that the one before had not.
     fn compare(&mut self, planned: &Planned, before: Option<i64>, new: &str) {
         let old = before.and_then(|seconds| Key::new(&planned.name, seconds).ok());
@@ -197,7 +251,7 @@ impl<'a> Backfill<'a> {
             document(&old.to_string()).zip(document(new)).and_then(|(old, new)| Changes::between(&old, &new));
         if let Some(changes) = changes {
             let line = format!("{}: {changes}", planned.name);
-            self.log.info(&line);
+            self.bar.suspend(|| self.log.info(&line));
             self.changes.push(line);
         }
     }
@@ -261,7 +315,14 @@ impl<'a> Backfill<'a> {
 
     fn put_off(&mut self, host: String, failure: &Failure) {
         let Failure { error, .. } = failure;
-        self.put_off.insert(host, PutOff { kind: error.kind, until: error.until, items: 0 });
+        self.put_off.insert(
+            host,
+            PutOff {
+                kind: error.kind,
+                until: error.until,
+                items: usize::from(error.kind == Kind::RateLimited),
+            },
+        );
     }
 
     /// `host[:port]` of the upstreams that an item is made from. The mirror serves where livetiming does not.
@@ -306,7 +367,7 @@ impl<'a> Backfill<'a> {
                 Some(until) => format!("it goes on at {}", until.to_rfc3339_opts(SecondsFormat::Secs, true)),
                 None => "the next run asks again".into(),
             };
-            format!("{host} ({}) puts off {items} more items; {when}", kind.name())
+            format!("{host} ({}) puts off {items} items; {when}", kind.name())
         }));
         lines
     }

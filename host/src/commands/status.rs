@@ -9,6 +9,7 @@ use f1_ingest_component::catalog::Reading;
 use f1_ingest_component::catalog::record::RunNote;
 use serde_json::{Value, json};
 
+use crate::budget::{Budget, Left};
 use crate::command_line::take;
 use crate::lake::{CatalogOption, Lake};
 use crate::options::HostOptions;
@@ -37,9 +38,20 @@ pub fn status(arguments: Vec<String>) -> Result<u8> {
         return Ok(0);
     };
     let status = Status::of(&lake.read()?);
+    let left = Budget::of(&lake.job).and_then(|budget| budget.left().ok());
+    let bucket = &lake.job.bucket.name;
     announce(&match line.json {
-        true => format!("{:#}\n", status.to_json(&lake.job.bucket.name)),
-        false => status.to_text(&lake.job.bucket.name),
+        true => {
+            let mut json = status.to_json(bucket);
+            json["budget"] = left.map_or(Value::Null, |Left { left, of, next }| {
+                json!({"left": left, "of": of, "next": next.map(|next| next.timestamp())})
+            });
+            format!("{json:#}\n")
+        }
+        false => {
+            let left = left.map(|left| format!("\njolpica: {left}\n")).unwrap_or_default();
+            status.to_text(bucket) + &left
+        }
     });
     Ok(0)
 }
