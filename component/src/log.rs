@@ -88,7 +88,7 @@ impl Log {
     fn object(&self, time: &str, level: &str, message: &str) -> Value {
         let always = [("time", time), ("level", level), ("run_id", &self.run_id), ("message", message)];
         let always = always.map(|(name, value)| (name, Value::from(value)));
-        let fields = self.fields.iter().cloned().chain(always);
+        let fields = always.into_iter().chain(self.fields.iter().cloned());
         Value::Object(Map::from_iter(fields.map(|(name, value)| (name.to_owned(), value))))
     }
 }
