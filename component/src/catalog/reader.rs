@@ -111,6 +111,7 @@ async fn newest_snapshot<R: Transport + Clock>(
             let Some(object) = s3.get(&name).await? else { continue };
             match serde_json::from_slice::<Snapshot>(&object.body) {
                 Ok(snapshot) if snapshot.schema == SCHEMA => return Ok(Some(snapshot)),
+                _ if damaged.contains(&name) => {}
                 _ => damaged.push(name),
             }
         }
