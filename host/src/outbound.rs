@@ -68,7 +68,7 @@ pub struct Outbound {
 impl Outbound {
     /// What the requests of `job` meet: the allow-list that the job's options imply, and the store and recordings
     /// that the host's options name. Fails if one of these folders cannot be used.
-    pub fn new(
+    pub async fn new(
         host: &HostOptions,
         variables: &Variables,
         job: &Job,
@@ -76,7 +76,10 @@ impl Outbound {
         watch: Watch,
         log: Log,
     ) -> Result<Outbound> {
-        let store = host.store.as_deref().map(|folder| EmbeddedS3::for_job(folder, variables, &job.bucket));
+        let store = match host.store.as_deref() {
+            Some(folder) => Some(EmbeddedS3::for_job(folder, variables, &job.bucket).await?),
+            None => None,
+        };
         let replay = (!host.replay.is_empty()).then(|| Recordings::open(&host.replay));
         // AWS may redirect to the bucket's own region.
         let s3 = authority(&job.bucket.url_in("*"));
@@ -85,7 +88,7 @@ impl Outbound {
         Ok(Outbound {
             allowed: job.hosts().into_iter().chain(redirected).chain(host.allow.iter().cloned()).collect(),
             s3,
-            store: store.transpose()?,
+            store,
             credentials,
             replay: replay.transpose()?,
             record: host.record.as_deref().map(Recorder::open).transpose()?,

@@ -253,7 +253,8 @@ impl Room {
         let profile = self.host.profile.as_deref();
         let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
         let (variables, endpoint) = credentials::complete(profile, variables, job).await?;
-        let outbound = Outbound::new(&self.host, &variables, job, endpoint, watch.clone(), log.clone())?;
+        let outbound = Outbound::new(&self.host, &variables, job, endpoint, watch.clone(), log.clone());
+        let outbound = outbound.await?;
         let progress = outbound.progress.clone();
         let mut guest = self.sandbox.guest(&variables, file.as_ref(), Arc::new(outbound))?;
         let request = Request { arguments, run_id: Some(log.run_id.clone()), names_sources: true };

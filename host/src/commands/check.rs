@@ -67,9 +67,10 @@ fn checked(host: HostOptions, arguments: Vec<String>) -> Result<u8> {
         Sandbox::new(&host)?;
     }
     let http = job.http(random::number());
-    let outbound = Outbound::new(&host, &variables, &job, None, Watch::default(), http.log.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let (watch, log) = (Watch::default(), http.log.clone());
+        let outbound = Outbound::new(&host, &variables, &job, None, watch, log).await?;
         let mut findings = Findings::default();
         let is_signed = credentials(&mut findings, &host, &mut job).await;
         let client = Client::new(Native::new(outbound), http);

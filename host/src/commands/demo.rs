@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use f1_ingest_component::options::Command;
+use s3s::S3;
 use s3s::dto::{HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, Object};
-use s3s::{S3, S3Request};
 
 use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::prepare::prepare;
 use crate::runner::{Limit, Runner};
-use crate::store::BUCKET;
+use crate::store::{BUCKET, request};
 use crate::variables::Variables;
 
 /// The recording of a made-up race, by file name: it answers for the upstreams.
@@ -111,20 +111,6 @@ fn print_metadata(head: HeadObjectOutput) {
     metadata.sort();
     for (name, value) in metadata {
         println!("      x-amz-meta-{name}: {value}");
-    }
-}
-
-fn request<T>(input: T) -> S3Request<T> {
-    S3Request {
-        input,
-        method: Default::default(),
-        uri: Default::default(),
-        headers: Default::default(),
-        extensions: Default::default(),
-        credentials: None,
-        region: None,
-        service: None,
-        trailing_headers: None,
     }
 }
 

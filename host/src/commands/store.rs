@@ -1,13 +1,12 @@
 //! `f1-ingest store`: a folder as an S3 store, for any client.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use anyhow::Result;
 use http::{Request, Response, StatusCode};
-use http_body::Body;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::sync::OnceCell;
 
 use crate::listen::{self, Callers};
 use crate::stdio::{announce, say};
@@ -37,16 +36,16 @@ pub fn serve(folder: &Path, address: &str, names: Vec<String>) -> Result<u8> {
         key: key.clone(),
         secret,
         region: region.clone(),
-        store: OnceLock::new(),
+        store: OnceCell::new(),
     };
-    if served.open()?.is_none() {
-        say(&format!(
-            "{} is not there and is not made, as the name may be mistyped: requests are refused until there is such a folder",
-            folder.display()
-        ));
-    }
     let served = Arc::new(served);
     listen::runtime()?.block_on(async {
+        if served.open().await?.is_none() {
+            say(&format!(
+                "{} is not there and is not made, as the name may be mistyped: requests are refused until there is such a folder",
+                folder.display()
+            ));
+        }
         let listener = listen::bind(address).await?;
         let endpoint = listener.local_addr()?;
         announce(&format!(
@@ -71,46 +70,28 @@ pub fn serve(folder: &Path, address: &str, names: Vec<String>) -> Result<u8> {
     })
 }
 
-/// How many bytes of a request are read before it takes its turn in the folder. A slow client of a longer one holds up
-/// others.
-const AHEAD: u64 = 16 << 20;
-
 /// A folder, and its store once the folder is there.
 struct Served {
     folder: PathBuf,
     key: String,
     secret: String,
     region: String,
-    store: OnceLock<EmbeddedS3>,
+    store: OnceCell<EmbeddedS3>,
 }
 
 impl Served {
     /// The store; none as long as the folder is not there.
-    fn open(&self) -> Result<Option<&EmbeddedS3>> {
-        if self.store.get().is_none() && self.folder.is_dir() {
-            let store = EmbeddedS3::open(&self.folder, &self.key, &self.secret, &self.region)?;
-            self.store.get_or_init(|| store);
+    async fn open(&self) -> Result<Option<&EmbeddedS3>> {
+        if !self.store.initialized() && !self.folder.is_dir() {
+            return Ok(None);
         }
-        Ok(self.store.get())
+        let open = || EmbeddedS3::open(&self.folder, &self.key, &self.secret, &self.region);
+        self.store.get_or_try_init(open).await.map(Some)
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<s3s::Body>> {
-        let request = match request.body().size_hint().exact().filter(|length| *length <= AHEAD) {
-            None => request.map(s3s::Body::from),
-            Some(_) => {
-                let (head, body) = request.into_parts();
-                let Ok(body) = body.collect().await else {
-                    let why =
-                        "<Error><Code>IncompleteBody</Code><Message>the body broke off</Message></Error>";
-                    return Ok(Response::builder()
-                        .status(StatusCode::BAD_REQUEST)
-                        .body(why.to_owned().into())?);
-                };
-                Request::from_parts(head, s3s::Body::from(body.to_bytes()))
-            }
-        };
-        match self.open()? {
-            Some(store) => store.answer(request).await,
+        match self.open().await? {
+            Some(store) => store.answer(request.map(s3s::Body::from)).await,
             None => {
                 let why = format!("{} is not there: make it, or correct its name\n", self.folder.display());
                 Ok(Response::builder().status(StatusCode::SERVICE_UNAVAILABLE).body(s3s::Body::from(why))?)

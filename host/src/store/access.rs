@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use http::Request;
-use http::header::AUTHORIZATION;
+use http::Method;
 use percent_encoding::percent_decode_str;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Result, s3_error};
 
-use super::uploads;
+use super::refusal::{self, Wants};
+use super::{listing, uploads};
 
 /// The storage classes that a folder has.
 const CLASSES: [&str; 2] = ["STANDARD", "REDUCED_REDUNDANCY"];
@@ -31,7 +31,8 @@ impl S3Auth for OneKey {
 }
 
 /// Refuses what AWS refuses and s3s or s3s-fs let pass: unsigned requests and headers, another region, session tokens,
-/// buckets and uploads that are not there, storage classes of uploads.
+/// buckets and uploads that are not there, storage classes of uploads, the removal of a bucket with objects, and keys that a
+/// folder cannot hold. All of that before a body is read.
 pub struct AsAws {
     pub region: String,
     /// The store's folder.
@@ -67,39 +68,49 @@ impl S3Access for AsAws {
         let unsigned = request.headers().keys().map(|name| name.as_str()).find(|name| {
             name.starts_with("x-amz-") && !signed.iter().any(|signed| signed.eq_ignore_ascii_case(name))
         });
+        if let Some(name) = unsigned {
+            return Err(s3_error!(
+                AccessDenied,
+                "There were headers present in the request which were not signed: {}",
+                name
+            ));
+        }
+        self.what_is_named(request)
+    }
+}
+
+impl AsAws {
+    /// Refuses requests for what is not there, or cannot be.
+    fn what_is_named(&self, request: &S3AccessContext<'_>) -> S3Result<()> {
+        let Some(bucket) = request.s3_path().get_bucket_name() else { return Ok(()) };
+        let folder = self.folder.join(bucket);
+        let operation = request.s3_op().name();
         // s3s-fs would make the bucket of an object that is put.
-        if let Some(bucket) = request.s3_path().get_bucket_name()
-            && request.s3_op().name() != "CreateBucket"
-            && !self.folder.join(bucket).is_dir()
-        {
+        if operation != "CreateBucket" && !folder.is_dir() {
             return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
         }
         // s3s-fs knows classes of objects that are sent whole only.
-        if request.s3_op().name() == "CreateMultipartUpload"
-            && header("x-amz-storage-class").is_some_and(|class| !CLASSES.contains(&class))
-        {
+        let class = request.headers().get("x-amz-storage-class").and_then(|class| class.to_str().ok());
+        if operation == "CreateMultipartUpload" && class.is_some_and(|class| !CLASSES.contains(&class)) {
             return Err(s3_error!(InvalidStorageClass, "This store has the storage classes {:?}", CLASSES));
+        }
+        if operation == "DeleteBucket" && listing::has_objects(&folder).map_err(refusal::unusable)? {
+            return Err(s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"));
+        }
+        if let Some(key) = request.s3_path().get_object_key() {
+            let wants = match *request.method() {
+                Method::PUT | Method::POST => Wants::Place,
+                _ => Wants::Object,
+            };
+            refusal::of_key(&self.folder, bucket, key, wants)?;
         }
         if let Some(id) = uploads::id_in(request.uri())
             && !uploads::is_open(&self.folder, id)
         {
             return Err(s3_error!(NoSuchUpload, "The upload was completed or aborted, or never was"));
         }
-        match unsigned {
-            Some(name) => Err(s3_error!(
-                AccessDenied,
-                "There were headers present in the request which were not signed: {}",
-                name
-            )),
-            None => Ok(()),
-        }
+        Ok(())
     }
-}
-
-/// Whether a request says that it is signed. One that does not can only be refused.
-pub fn is_signed(request: &Request<s3s::Body>) -> bool {
-    let query = request.uri().query().unwrap_or_default().to_ascii_lowercase();
-    request.headers().contains_key(AUTHORIZATION) || query.contains("signature=")
 }
 
 /// What a version 4 signature says about itself.

@@ -1,59 +1,55 @@
-//! A page of a bucket's listing: a walk through its folders in the order of keys, which begins where the page does and
-//! ends where it is full. s3s-fs reads the whole bucket for each page.
+//! A page of a bucket's listing: a walk through its folders in the order of keys, which begins where the page does and ends
+//! where it is full. s3s-fs reads the whole bucket for each page, and panics at a link.
 
 use std::fs;
-use std::io;
+use std::io::{ErrorKind, Result};
 use std::path::Path;
 use std::time::SystemTime;
 
 use s3s::dto::{CommonPrefix, ListObjectsV2Input, ListObjectsV2Output, Object, Timestamp};
 
-/// How many keys a page has at most.
-const MOST: i32 = 1000;
+use super::names::STAGED;
+
+/// How many keys a page has, unless the client asks for fewer.
+const PAGE: i32 = 1000;
 
 /// What a page is to have.
 #[derive(Debug, Clone, Copy)]
-pub struct Query<'a> {
-    pub prefix: &'a str,
+struct Query<'a> {
+    prefix: &'a str,
     /// Keys up to this one are left out.
-    pub after: &'a str,
+    after: &'a str,
     /// Whether what lies deeper than a folder is that folder.
-    pub by_folder: bool,
-    pub most: usize,
+    by_folder: bool,
+    most: usize,
 }
 
-/// An object, or a folder by the slash at its end.
+/// An object, or a prefix that others share, which was modified at no time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub key: String,
-    pub size: u64,
-    pub modified: Option<SystemTime>,
+struct Entry {
+    key: String,
+    size: u64,
+    modified: Option<SystemTime>,
 }
 
-/// The page, and whether more follows. Keys that are no UTF-8 are nobody's.
-pub fn page(bucket: &Path, query: Query<'_>) -> io::Result<(Vec<Entry>, bool)> {
-    let mut found = Vec::new();
-    let is_full = walk(bucket, "", query, &mut found)?;
-    found.truncate(query.most);
-    Ok((found, is_full))
-}
-
-/// The answer to ListObjectsV2: the page of what is in a bucket's folder. A page begins where the last key of the one before
-/// says, or where the client does.
+/// The answer to ListObjectsV2. A page begins behind the last key of the one before, or where the client says.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
-pub fn page_of(bucket: &Path, input: ListObjectsV2Input) -> io::Result<ListObjectsV2Output> {
-    let (prefix, after) = (input.prefix.as_deref(), input.start_after.as_deref());
-    let most = usize::try_from(input.max_keys.unwrap_or(MOST)).unwrap_or_default().min(MOST as usize);
+pub fn page(bucket: &Path, input: ListObjectsV2Input) -> Result<ListObjectsV2Output> {
+    let most = input.max_keys.unwrap_or(PAGE).clamp(0, PAGE);
+    let delimiter = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
     let query = Query {
-        prefix: prefix.unwrap_or_default(),
-        after: input.continuation_token.as_deref().max(after).unwrap_or_default(),
-        by_folder: input.delimiter.is_some(),
-        most,
+        prefix: input.prefix.as_deref().unwrap_or_default(),
+        after: input.continuation_token.as_deref().max(input.start_after.as_deref()).unwrap_or_default(),
+        by_folder: delimiter == Some("/"),
+        most: usize::try_from(most).unwrap_or_default(),
     };
-    let (entries, is_truncated) = page(bucket, query)?;
+    let (entries, is_truncated) = match delimiter {
+        None | Some("/") => cut(bucket, query)?,
+        Some(delimiter) => shared(bucket, query, delimiter)?,
+    };
     let last = entries.last().filter(|_| is_truncated).map(|entry| entry.key.clone());
     let count = i32::try_from(entries.len()).ok();
-    let (folders, objects): (Vec<_>, Vec<_>) =
+    let (prefixes, objects): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|entry| entry.modified.is_none());
     let object = |Entry { key, size, modified }: Entry| Object {
         key: Some(key),
@@ -61,14 +57,13 @@ pub fn page_of(bucket: &Path, input: ListObjectsV2Input) -> io::Result<ListObjec
         last_modified: modified.map(Timestamp::from),
         ..Object::default()
     };
+    let prefix = |entry: Entry| CommonPrefix { prefix: Some(entry.key) };
     Ok(ListObjectsV2Output {
         key_count: count,
-        max_keys: i32::try_from(most).ok(),
-        is_truncated: Some(is_truncated),
-        contents: Some(objects.into_iter().map(object).collect()),
-        common_prefixes: Some(
-            folders.into_iter().map(|folder| CommonPrefix { prefix: Some(folder.key) }).collect(),
-        ),
+        max_keys: Some(most),
+        is_truncated: Some(last.is_some()),
+        contents: (!objects.is_empty()).then(|| objects.into_iter().map(object).collect()),
+        common_prefixes: (!prefixes.is_empty()).then(|| prefixes.into_iter().map(prefix).collect()),
         next_continuation_token: last,
         continuation_token: input.continuation_token,
         delimiter: input.delimiter,
@@ -80,8 +75,37 @@ pub fn page_of(bucket: &Path, input: ListObjectsV2Input) -> io::Result<ListObjec
     })
 }
 
+/// A page whose keys share what comes before a delimiter that is no folder's: of everything that there is.
+fn shared(bucket: &Path, query: Query<'_>, delimiter: &str) -> Result<(Vec<Entry>, bool)> {
+    let (all, _) = cut(bucket, Query { after: "", most: usize::MAX, ..query })?;
+    let folded = all.into_iter().map(|entry| {
+        let rest = entry.key.get(query.prefix.len()..).unwrap_or_default();
+        match rest.split_once(delimiter) {
+            None => entry,
+            Some((before, _)) => {
+                let key = format!("{}{before}{delimiter}", query.prefix);
+                Entry { key, size: 0, modified: None }
+            }
+        }
+    });
+    let mut entries: Vec<Entry> = folded.filter(|entry| *entry.key > *query.after).collect();
+    entries.sort_by(|a, b| a.key.cmp(&b.key));
+    entries.dedup_by(|a, b| a.key == b.key);
+    let is_truncated = entries.len() > query.most;
+    entries.truncate(query.most);
+    Ok((entries, is_truncated))
+}
+
+/// A page, and whether more follows. Keys that are no UTF-8 are nobody's.
+fn cut(bucket: &Path, query: Query<'_>) -> Result<(Vec<Entry>, bool)> {
+    let mut found = Vec::new();
+    let is_full = walk(bucket, "", query, &mut found)?;
+    found.truncate(query.most);
+    Ok((found, is_full))
+}
+
 /// Adds what is below a folder; true once there is more than a page.
-fn walk(folder: &Path, base: &str, query: Query<'_>, found: &mut Vec<Entry>) -> io::Result<bool> {
+fn walk(folder: &Path, base: &str, query: Query<'_>, found: &mut Vec<Entry>) -> Result<bool> {
     let Query { prefix, after, by_folder, most } = query;
     for key in keys(folder, base)? {
         let is_folder = key.ends_with('/');
@@ -110,7 +134,8 @@ fn walk(folder: &Path, base: &str, query: Query<'_>, found: &mut Vec<Entry>) -> 
     Ok(false)
 }
 
-fn has_objects(folder: &Path) -> io::Result<bool> {
+/// Whether there is an object in a folder.
+pub fn has_objects(folder: &Path) -> Result<bool> {
     for key in keys(folder, "")? {
         if !key.ends_with('/') || has_objects(&folder.join(key.trim_end_matches('/')))? {
             return Ok(true);
@@ -120,9 +145,9 @@ fn has_objects(folder: &Path) -> io::Result<bool> {
 }
 
 /// The keys directly in a folder, in their order; folders have a slash at their end. None of a folder that has gone.
-fn keys(folder: &Path, base: &str) -> io::Result<Vec<String>> {
+fn keys(folder: &Path, base: &str) -> Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
     let mut keys = Vec::new();
@@ -131,7 +156,7 @@ fn keys(folder: &Path, base: &str) -> io::Result<Vec<String>> {
         let (kind, name) = (entry.file_type()?, entry.file_name());
         let Some(name) = name.to_str().filter(|_| kind.is_dir() || kind.is_file()) else { continue };
         let slash = if kind.is_dir() { "/" } else { "" };
-        if name != super::names::STAGED {
+        if name != STAGED {
             keys.push(format!("{base}{name}{slash}"));
         }
     }
@@ -145,7 +170,74 @@ mod tests {
 
     use super::*;
 
-    fn bucket(keys: &[String]) -> tempfile::TempDir {
+    fn bucket() -> tempfile::TempDir {
+        let bucket = tempfile::tempdir().unwrap();
+        for key in ["raw/a/1", "raw/a/2", "raw/b", "rav", "x/y/z", "é/ü"] {
+            let file = bucket.path().join(key);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, key).unwrap();
+        }
+        fs::create_dir_all(bucket.path().join("empty/folder")).unwrap();
+        #[cfg(unix)]
+        for (target, link) in [(".", "circle"), ("raw", "raw/a/up"), ("nowhere", "é/dangling"), ("rav", "qé")]
+        {
+            std::os::unix::fs::symlink(target, bucket.path().join(link)).unwrap();
+        }
+        bucket
+    }
+
+    fn asked(prefix: &str, delimiter: Option<&str>) -> ListObjectsV2Input {
+        let (prefix, delimiter) = (Some(prefix.to_owned()), delimiter.map(str::to_owned));
+        ListObjectsV2Input { prefix, delimiter, ..Default::default() }
+    }
+
+    fn names(page: ListObjectsV2Output) -> (Vec<String>, Vec<String>, Option<String>) {
+        let keys = page.contents.into_iter().flatten().filter_map(|object| object.key).collect();
+        let prefixes =
+            page.common_prefixes.into_iter().flatten().filter_map(|prefix| prefix.prefix).collect();
+        (keys, prefixes, page.next_continuation_token)
+    }
+
+    #[test]
+    fn objects_are_listed_by_prefix_and_delimiter_and_links_are_none() {
+        let bucket = bucket();
+        for (prefix, delimiter, keys, prefixes) in [
+            ("", None, &["rav", "raw/a/1", "raw/a/2", "raw/b", "x/y/z", "é/ü"][..], &[][..]),
+            ("", Some("/"), &["rav"], &["raw/", "x/", "é/"]),
+            ("raw/", Some("/"), &["raw/b"], &["raw/a/"]),
+            ("ra", Some("/"), &["rav"], &["raw/"]),
+            ("raw/a/", Some("/"), &["raw/a/1", "raw/a/2"], &[]),
+            ("é", Some("/"), &[], &["é/"]),
+            ("", Some("a"), &["x/y/z", "é/ü"], &["ra"]),
+            ("/", None, &[], &[]),
+            ("../", None, &[], &[]),
+        ] {
+            let listed = names(page(bucket.path(), asked(prefix, delimiter)).unwrap());
+            let expected = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+            assert_eq!(listed, (expected(keys), expected(prefixes), None), "{prefix:?} {delimiter:?}");
+        }
+        assert!(has_objects(bucket.path()).unwrap());
+        assert!(!has_objects(&bucket.path().join("empty")).unwrap());
+    }
+
+    #[test]
+    fn pages_go_on_where_the_last_one_ended() {
+        let bucket = bucket();
+        let (mut all, mut token, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let input =
+                ListObjectsV2Input { max_keys: Some(2), continuation_token: token, ..asked("", Some("/")) };
+            let (keys, prefixes, next) = names(page(bucket.path(), input).unwrap());
+            all.extend(keys.into_iter().chain(prefixes));
+            (token, pages) = (next, pages + 1);
+            if token.is_none() {
+                break;
+            }
+        }
+        assert_eq!((all, pages), (["rav", "raw/", "x/", "é/"].map(str::to_owned).to_vec(), 2));
+    }
+
+    fn bucket_of(keys: &[String]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for key in keys {
             let path = folder.path().join(key);
@@ -158,8 +250,7 @@ mod tests {
     fn all(bucket: &Path, prefix: &str, by_folder: bool, most: usize) -> Vec<String> {
         let (mut all, mut after) = (Vec::new(), String::new());
         loop {
-            let (page, is_truncated) =
-                page(bucket, Query { prefix, after: &after, by_folder, most }).unwrap();
+            let (page, is_truncated) = cut(bucket, Query { prefix, after: &after, by_folder, most }).unwrap();
             assert!(page.len() <= most && (!is_truncated || page.len() == most));
             all.extend(page.into_iter().map(|entry| entry.key));
             if !is_truncated {
@@ -178,7 +269,7 @@ mod tests {
             most in 1..4usize,
         ) {
             let keys: Vec<String> = names.into_iter().collect();
-            let folder = bucket(&keys);
+            let folder = bucket_of(&keys);
             let expected: Vec<String> = keys.iter().filter(|key| key.starts_with(&prefix)).cloned().collect();
             prop_assert_eq!(all(folder.path(), &prefix, false, most), expected.clone());
             let mut folded: Vec<String> = expected.iter().map(|key| {
@@ -192,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_folder_without_objects_is_not_there() {
-        let folder = bucket(&["a/x".to_owned()]);
+        let folder = bucket_of(&["a/x".to_owned()]);
         fs::create_dir_all(folder.path().join("b/c")).unwrap();
         assert_eq!(all(folder.path(), "", true, 9), ["a/"]);
     }

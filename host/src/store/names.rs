@@ -20,7 +20,8 @@ pub fn about(bucket: &str, key: &str, what: &str) -> String {
     format!(".bucket-{}.object-{}.{what}.json", encoded(bucket), encoded(key))
 }
 
-/// The key under which an object in one piece is written before it has its own: only one request at a time writes.
+/// The bucket in which an object is made before it has its own name: its key there is its bucket and key. No client can
+/// name it, as no bucket's name begins with a dot.
 pub const STAGED: &str = ".f1-ingest.staged";
 
 /// The files of what is known about an object that is there.
@@ -47,6 +48,17 @@ pub fn piece(name: &str) -> Option<(&str, Piece<'_>)> {
     let (bucket, rest) = name.strip_prefix(".bucket-")?.split_once(".object-")?;
     let (key, rest) = rest.split_once(".upload-")?;
     Some((rest.strip_suffix(".metadata.json")?, Piece::Metadata(bucket, key)))
+}
+
+/// The bucket and key of the object that is to have what a file holds, and what that is; none if the file belongs to no
+/// object that was staged.
+pub fn staged(name: &str) -> Option<(String, String, &str)> {
+    let (bucket, rest) = name.strip_prefix(".bucket-")?.split_once(".object-")?;
+    let (key, what) = rest.strip_suffix(".json")?.split_once('.')?;
+    let staged =
+        decoded(key).filter(|_| decoded(bucket).as_deref() == Some(STAGED) && KNOWN.contains(&what))?;
+    let (bucket, key) = staged.split_once('/')?;
+    Some((bucket.to_owned(), key.to_owned(), what))
 }
 
 /// A bucket or key as it stands in a name.
