@@ -2,8 +2,10 @@
 
 mod connections;
 mod pages;
+mod patience;
 
 pub use pages::is_loopback;
+pub use patience::Patient;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -29,9 +31,9 @@ use connections::{Answering, Connections, Place, most};
 /// How long requests that are under way may still take after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a client may take to send a request's head, from the moment that it may do so, and to take a part of an
-/// answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client may take to send a request's head, from the moment that it may do so, or a piece of its body, and to
+/// take a part of an answer.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who may ask a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

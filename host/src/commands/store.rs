@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::OnceCell;
 
-use crate::listen::{self, Callers};
+use crate::listen::{self, Callers, PATIENCE, Patient};
 use crate::stdio::{announce, say};
 use crate::store::{EmbeddedS3, random_key};
 use crate::variables::variable;
@@ -91,7 +91,10 @@ impl Served {
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<s3s::Body>> {
         match self.open().await? {
-            Some(store) => store.answer(request.map(s3s::Body::from)).await,
+            Some(store) => {
+                let body = |body| s3s::Body::http_body_unsync(Patient::new(body, PATIENCE));
+                store.answer(request.map(body)).await
+            }
             None => {
                 let why = format!("{} is not there: make it, or correct its name\n", self.folder.display());
                 Ok(Response::builder().status(StatusCode::SERVICE_UNAVAILABLE).body(s3s::Body::from(why))?)
