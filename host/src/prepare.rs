@@ -12,6 +12,7 @@ use crate::credentials;
 use crate::options::HostOptions;
 use crate::pool::Pool;
 use crate::profiles::{Profiles, is_true};
+use crate::stop::within;
 use crate::store;
 use crate::trust::Peer;
 use crate::variables::{Variables, variable};
@@ -23,8 +24,17 @@ const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 ///
 /// `variables` is what the environment holds. The host's options change it: `--store` and `--profile` replace
 /// credentials, the profile may name the region, and a replay needs no pause between requests. Fails on wrong
-/// usage.
+/// usage, and if that takes longer than a run may: what the environment names can be a pipe that nobody writes to.
 pub fn prepare(
+    host: &HostOptions,
+    arguments: &[String],
+    variables: Variables,
+) -> Result<(Variables, Command)> {
+    let (host, arguments) = (host.clone(), arguments.to_vec());
+    within(host.timeout, move || prepared(&host, &arguments, variables))?
+}
+
+fn prepared(
     host: &HostOptions,
     arguments: &[String],
     mut variables: Variables,

@@ -17,7 +17,7 @@ use crate::compiled::{self, plain};
 use crate::options::HostOptions;
 use crate::outbound::{Hooks, Outbound};
 use crate::progress::{Beside, Progress};
-use crate::stop::{Nap, Stop};
+use crate::stop::{Nap, Stop, within};
 use crate::variables::Variables;
 use crate::witness::Heard;
 
@@ -51,7 +51,7 @@ impl Sandbox {
         let engine = Engine::new(&config).map_err(plain)?;
         let component = match &options.component {
             None => compiled::component(&engine, EMBEDDED_COMPONENT).map_err(plain)?,
-            Some(file) => load(&engine, file)?,
+            Some(file) => load(&engine, file, options.timeout)?,
         };
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(plain)?;
@@ -123,9 +123,14 @@ impl Sandbox {
     }
 }
 
-fn load(engine: &Engine, file: &Path) -> Result<Component> {
+fn load(engine: &Engine, file: &Path, limit: Duration) -> Result<Component> {
     let usage = |error| Error::usage(format!("--component {}: {error:#}", file.display()));
-    let bytes = std::fs::read(file).map_err(|error| usage(error.into()))?;
+    // It may be a pipe that nobody writes to.
+    let read = within(limit, {
+        let file = file.to_owned();
+        move || std::fs::read(file)
+    });
+    let bytes = read?.map_err(|error| usage(error.into()))?;
     Ok(compiled::component(engine, &bytes).map_err(|error| usage(anyhow!("{}", error.root_cause())))?)
 }
 

@@ -40,7 +40,7 @@ impl LastRun {
     /// Up to when the schedule was kept. A first start has missed nothing, nor has one without a file, nor one whose
     /// file a power cut damaged. Fails if the file cannot be read or holds something else.
     pub fn read(&self) -> Result<DateTime<Utc>> {
-        let Some(file) = self.0.as_ref().filter(|file| file.exists()) else { return Ok(now()) };
+        let Some(file) = self.0.as_ref().filter(|file| file.is_file()) else { return Ok(now()) };
         let usage = |why: String| Error::usage(format!("--state {}: {why}", file.display()));
         let bytes = std::fs::read(file).map_err(|error| usage(error.to_string()))?;
         let text = String::from_utf8_lossy(&bytes);

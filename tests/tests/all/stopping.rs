@@ -66,9 +66,13 @@ fn the_time_limit_holds_for_what_the_host_waits_for() {
     let bucket = ["--bucket", "lake", "--region", "us-east-2", "--endpoint-url", "http://127.0.0.1:9"];
     let job = ["--mock-file", &mock, "--retries", "1", "--timeout", "1"];
     type Case<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
-    let table: [Case; 3] = [
+    let secure = ["--bucket", "lake", "--region", "us-east-2", "--endpoint-url", "https://127.0.0.1:9"];
+    let table: [Case; 6] = [
         ("the lock", &["--store", path(&store)], &[]),
         ("a process", &bucket, &[("AWS_CONFIG_FILE", path(&process)), ("PATH", "/usr/bin:/bin")]),
+        ("certificates", &secure, &[("SSL_CERT_FILE", path(&pipe))]),
+        ("certificates of AWS", &secure, &[("AWS_CA_BUNDLE", path(&pipe))]),
+        ("a component", &["--dry-run", "--bucket", "lake", "--component", path(&pipe)], &[]),
         ("a summary that is a pipe", &["--dry-run", "--bucket", "lake", "--summary", path(&pipe)], &[]),
     ];
     for (what, arguments, variables) in table {
