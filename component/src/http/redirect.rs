@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use crate::error::{Error, Kind, Result};
 use crate::http::transport::Response;
-use crate::http::url::authority;
+use crate::http::url::{Shown, authority};
 
 /// What no URL can hold, but a careless `Location` does.
 const UNSAFE: &AsciiSet = &CONTROLS
@@ -25,7 +25,8 @@ pub fn redirect<B>(response: &Response<B>, from: &Uri) -> Result<Option<Uri>> {
     if !matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let refuse = |why: &str| Error::new(Kind::Denied, format!("{from} redirects {why}; check the URL"));
+    let refuse =
+        |why: &str| Error::new(Kind::Denied, format!("{} redirects {why}; check the URL", Shown(from)));
     let location = response.headers.get("location").map(|location| location.as_bytes().trim_ascii());
     let location = location.filter(|location| !location.is_empty()).ok_or_else(|| refuse("to nowhere"))?;
     let location = percent_encode(location, UNSAFE).to_string();
@@ -33,7 +34,7 @@ pub fn redirect<B>(response: &Response<B>, from: &Uri) -> Result<Option<Uri>> {
         resolved(from, &location).parse().map_err(|_| refuse("to something that is not a URL"))?;
     let stays = next.scheme() == from.scheme() && authority(&next) == authority(from);
     if next.scheme_str() != Some("https") && !stays {
-        return Err(refuse(&format!("to {next}, which is not https")));
+        return Err(refuse(&format!("to {}, which is not https", Shown(&next))));
     }
     Ok(Some(next))
 }
@@ -145,6 +146,19 @@ mod tests {
         }
         assert_eq!(sent("https://mirror/f1", "http://mirror/f1"), None);
         assert_eq!(sent("https://mirror/f1", ""), None);
+    }
+
+    #[test]
+    fn a_refusal_shows_no_secret_of_either_url() {
+        let headers = HeaderMap::from_iter([(
+            http::header::LOCATION,
+            HeaderValue::from_static("http://me:SECRET@other/next?key=SECRET"),
+        )]);
+        let response = Response { status: StatusCode::FOUND, headers, body: () };
+        let from = Uri::from_static("https://mirror/f1?key=SECRET");
+        let why = redirect(&response, &from).unwrap_err().message;
+        assert!(why.contains("https://mirror/f1?key=***") && why.contains("@other/next"), "{why}");
+        assert!(!why.contains("SECRET"), "{why}");
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl Take {
             || fs::create_dir_all(folder.join(&self.entry.file).parent().unwrap_or(folder)).is_err()
         {
             if self.entry.file.starts_with("bodies/") {
-                bail!("cannot record {} into {}", self.url, folder.display());
+                let url = self.url.split('?').next().unwrap_or_default();
+                bail!("cannot record {url} into {}", folder.display());
             }
             self.entry.file = format!("bodies/{}", self.entry.file.replace('/', "@"));
         }
