@@ -13,6 +13,7 @@ pub mod restore;
 pub mod s3_servers;
 pub mod server;
 pub mod shared;
+pub mod signed;
 pub mod skip;
 pub mod store;
 pub mod synthetic;

@@ -33,5 +33,6 @@ mod schedules;
 mod servers;
 mod set_ups;
 mod stopping;
+mod store_folder;
 mod synthetic;
 mod telemetry;
