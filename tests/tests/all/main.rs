@@ -22,6 +22,7 @@ mod observers;
 mod options;
 mod overwriting;
 mod pages;
+mod power_cut;
 mod python_json;
 mod recipes;
 mod recorded;
