@@ -14,6 +14,7 @@ mod golden;
 mod house;
 mod if_changed;
 mod items;
+mod kills;
 mod livetiming;
 mod multipart;
 mod networks;
