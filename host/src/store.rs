@@ -14,7 +14,7 @@ mod uploads;
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
 use f1_ingest_component::error::Error;
@@ -55,7 +55,12 @@ pub fn random_key() -> String {
 }
 
 /// An S3 over a folder. Of any number of requests, and of processes, one at a time is in the folder, so that
+/// What was opened last, and with which folder, keys and region: the jobs of a backfill share it, as opening a folder looks
+/// through all that is in it.
+static LAST: Mutex<Option<([String; 4], EmbeddedS3)>> = Mutex::new(None);
+
 /// `If-None-Match: *` holds between them: once it may be, and its body has come.
+#[derive(Clone)]
 pub struct EmbeddedS3 {
     service: S3Service,
 }
@@ -66,7 +71,14 @@ impl EmbeddedS3 {
     pub async fn for_job(folder: &Path, variables: &Variables, bucket: &Bucket) -> Result<EmbeddedS3> {
         let value = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
         let (key, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
-        let store = EmbeddedS3::open(folder, key, secret, &bucket.region).await?;
+        let named = [&*folder.to_string_lossy(), key, secret, &bucket.region].map(str::to_owned);
+        let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = last().as_ref().filter(|(of, _)| *of == named).map(|(_, store)| store.clone());
+        let store = match open {
+            Some(store) => store,
+            None => EmbeddedS3::open(folder, key, secret, &bucket.region).await?,
+        };
+        *last() = Some((named, store.clone()));
         let path = folder.join(&bucket.name);
         fs::create_dir_all(&path).map_err(|error| unusable(&path, &error))?;
         Ok(store)

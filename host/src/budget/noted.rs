@@ -48,7 +48,7 @@ pub async fn changed<T>(
     make_private(folder_of(file)).with_context(|| named(folder_of(file)))?;
     let lock = file.with_extension("lock");
     let opened = File::create(&lock).with_context(|| named(&lock))?;
-    let locked = tokio::time::timeout(long, lock::taken(opened)).await;
+    let locked = tokio::time::timeout(long, lock::taken(opened, file)).await;
     let locked = locked.unwrap_or_else(|_| Err(Error::other("another process does not let go of it")));
     let _lock = locked.with_context(|| named(&lock))?;
     let mut noted = match parsed(file)? {

@@ -8,8 +8,6 @@ use std::time::SystemTime;
 
 use s3s::dto::{CommonPrefix, ListObjectsV2Input, ListObjectsV2Output, Object, Timestamp};
 
-use super::names::STAGED;
-
 /// How many keys a page has, unless the client asks for fewer.
 const PAGE: i32 = 1000;
 
@@ -156,9 +154,7 @@ fn keys(folder: &Path, base: &str) -> Result<Vec<String>> {
         let (kind, name) = (entry.file_type()?, entry.file_name());
         let Some(name) = name.to_str().filter(|_| kind.is_dir() || kind.is_file()) else { continue };
         let slash = if kind.is_dir() { "/" } else { "" };
-        if name != STAGED {
-            keys.push(format!("{base}{name}{slash}"));
-        }
+        keys.push(format!("{base}{name}{slash}"));
     }
     keys.sort_unstable();
     Ok(keys)
