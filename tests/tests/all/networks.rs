@@ -77,7 +77,8 @@ fn what_is_dead_is_one_line_a_source() {
     let (alive, stored, refused) = (upstream.url("/f1"), store.endpoint(), "http://127.0.0.1:9");
     let nowhere = "http://no-such-host.invalid/f1";
     let proxy = ("HTTP_PROXY", "http://127.0.0.1:9");
-    let table: [(&str, &str, &[(&str, &str)], &str, &str); 4] = [
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+    let table: [Case; 4] = [
         (nowhere, &stored, &[], nowhere, "resolved"),
         ("http://127.0.0.1:9/f1", refused, &[], "http://127.0.0.1:9/f1", "was refused"),
         (&alive, refused, &[], "http://127.0.0.1:9/lake/", "was refused"),
