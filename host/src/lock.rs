@@ -22,7 +22,7 @@ pub async fn taken(file: File, what: &Path) -> Result<File> {
         }
         pause = (pause * 2).min(LONGEST);
         if began.elapsed() > LONG && !std::mem::replace(&mut said, true) {
-            tracing::warn!("{}: another process has its lock; waiting for it", what.display());
+            tracing::warn!("{}: another process holds its lock; waiting for it", what.display());
         }
     }
 }

@@ -113,7 +113,7 @@ fn walk(folder: &Path, base: &str, query: Query<'_>, found: &mut Vec<Entry>) -> 
             continue;
         }
         let path = folder.join(key[base.len()..].trim_end_matches('/'));
-        if is_folder && by_folder && key.starts_with(prefix) {
+        if is_folder && by_folder && key.len() > prefix.len() && key.starts_with(prefix) {
             // One that is left of something unfinished has no objects.
             if *key > *after && has_objects(&path)? {
                 found.push(Entry { key, size: 0, modified: None });
