@@ -43,6 +43,9 @@ fn main() {
     }
     let component = target_dir.join(TARGET).join(PROFILE).join("f1-ingest-component.wasm");
     println!("cargo::rustc-env=F1_INGEST_COMPONENT={}", component.display());
+    let bytes = std::fs::read(&component).unwrap_or_else(|error| panic!("{}: {error}", component.display()));
+    // So that no start has to work it out.
+    println!("cargo::rustc-env=F1_INGEST_COMPONENT_HASH={}", blake3::hash(&bytes).to_hex());
 }
 
 fn variable(name: &str) -> String {

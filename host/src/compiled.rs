@@ -23,10 +23,10 @@ const KEPT: usize = 4;
 /// How many bytes of a digest follow the code.
 const DIGEST: usize = 32;
 
-/// Compiles `wasm`, or takes what an earlier run kept. If it cannot be kept, everything works, only more slowly. Fails
+/// Compiles `wasm`, which has this BLAKE3 hash, or takes what an earlier run kept. If it cannot be kept, everything works, only more slowly. Fails
 /// if `wasm` is not a component.
-pub fn component(engine: &Engine, wasm: &[u8]) -> Result<Component> {
-    let key = key(engine, wasm);
+pub fn component(engine: &Engine, wasm: &[u8], hash: &str) -> Result<Component> {
+    let key = key(engine, hash);
     let folder = own_folder("XDG_CACHE_HOME", ".cache");
     let file = folder.map(|folder| folder.join(format!("{}.cwasm", hex::encode(&key[..16]))));
     match file.as_deref().map(|file| found(engine, file, &key)) {
@@ -54,7 +54,7 @@ fn found(engine: &Engine, file: &Path, key: &[u8; 32]) -> anyhow::Result<Option<
 
 /// What a component is compiled to with this wasmtime, its settings and this processor has this digest's key: no other
 /// component's code, and no other wasmtime's, passes for it.
-fn key(engine: &Engine, wasm: &[u8]) -> [u8; 32] {
+fn key(engine: &Engine, hash: &str) -> [u8; 32] {
     struct Into<'a>(&'a mut blake3::Hasher);
     impl Hasher for Into<'_> {
         fn write(&mut self, bytes: &[u8]) {
@@ -66,7 +66,7 @@ fn key(engine: &Engine, wasm: &[u8]) -> [u8; 32] {
     }
     let mut hasher = blake3::Hasher::new();
     engine.precompile_compatibility_hash().hash(&mut Into(&mut hasher));
-    *hasher.update(wasm).finalize().as_bytes()
+    *hasher.update(hash.as_bytes()).finalize().as_bytes()
 }
 
 /// What was kept for `key`; none if there is nothing. Fails, and says why, if what is there cannot be trusted.

@@ -64,6 +64,12 @@ impl Observers {
         })
     }
 
+    /// Whether nobody is to hear.
+    pub fn are_none(&self) -> bool {
+        let Observers { summary, metrics, monitor, github, traces, pool: _ } = self;
+        summary.is_none() && metrics.is_none() && monitor.is_none() && github.is_none() && traces.is_none()
+    }
+
     /// Tells them that a run begins. A failure to do so is logged. A monitor waits for what is stored, and hears nothing of
     /// a dry run.
     pub async fn begun(&self, is_dry: bool, log: &Log) {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, anyhow};
@@ -54,17 +55,34 @@ impl Limit {
     }
 }
 
+/// A runner that is not ready yet.
+pub struct Coming(JoinHandle<Result<Room>>);
+
+impl Coming {
+    /// The runner, once it is ready. Fails as [`Runner::new`] does.
+    pub fn ready(self, observers: Observers) -> Result<Runner> {
+        let room = self.0.join().map_err(|_| anyhow!("the component's thread died"))??;
+        Ok(Runner { host: room.host.clone(), room: Arc::new(room), observers: Arc::new(observers) })
+    }
+}
+
 /// How a run went: why it was ended from outside, if it was, and what it returned, if it did.
 type Ended = (Option<Cause>, Option<Result<(u8, Report)>>);
 
 impl Runner {
     /// Compiles the component that `host` names. Fails, as wrong usage, if it is not one that a sandbox can run.
     pub fn new(host: HostOptions, observers: Observers) -> Result<Runner> {
-        let sandbox = Sandbox::new(&host)?;
-        let component = TypedPre::new(sandbox.component.clone())
-            .map_err(|_| Error::usage("the component does not export f1:ingest/job"))?;
-        let room = Arc::new(Room { host: host.clone(), sandbox, component });
-        Ok(Runner { host, room, observers: Arc::new(observers) })
+        Runner::coming(host).ready(observers)
+    }
+
+    /// Begins to compile the component, or to read what is kept of it, while the caller goes on.
+    pub fn coming(host: HostOptions) -> Coming {
+        Coming(std::thread::spawn(move || {
+            let sandbox = Sandbox::new(&host)?;
+            let component = TypedPre::new(sandbox.component.clone())
+                .map_err(|_| Error::usage("the component does not export f1:ingest/job"))?;
+            Ok(Room { host, sandbox, component })
+        }))
     }
 
     /// Runs `job`, which these arguments and variables ask for, in a sandbox of its own, and waits until it has
@@ -172,6 +190,9 @@ impl Runner {
     /// Tells the observers on a thread of its own: a file may be a pipe that nobody reads.
     fn tell(&self, outcome: Outcome, log: Log) -> Receiver<()> {
         let (done, told) = oneshot::channel();
+        if self.observers.are_none() {
+            return told;
+        }
         let observers = self.observers.clone();
         std::thread::spawn(move || {
             if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -24,6 +24,9 @@ use crate::witness::Heard;
 /// The component that `build.rs` built.
 pub const EMBEDDED_COMPONENT: &[u8] = include_bytes!(env!("F1_INGEST_COMPONENT"));
 
+/// Its BLAKE3 hash, in hex.
+const EMBEDDED_HASH: &str = env!("F1_INGEST_COMPONENT_HASH");
+
 /// What a guest may hold of the host: requests, bodies, lists of headers, things to wait for. Far more than the job
 /// needs. Each takes the host's memory, a list of headers up to 128 KiB.
 const HANDLES: usize = 1_000;
@@ -50,7 +53,7 @@ impl Sandbox {
         config.native_unwind_info(false);
         let engine = Engine::new(&config).map_err(plain)?;
         let component = match &options.component {
-            None => compiled::component(&engine, EMBEDDED_COMPONENT).map_err(plain)?,
+            None => compiled::component(&engine, EMBEDDED_COMPONENT, EMBEDDED_HASH).map_err(plain)?,
             Some(file) => load(&engine, file, options.timeout)?,
         };
         let mut linker = Linker::new(&engine);
@@ -131,7 +134,9 @@ fn load(engine: &Engine, file: &Path, limit: Duration) -> Result<Component> {
         move || std::fs::read(file)
     });
     let bytes = read?.map_err(|error| usage(error.into()))?;
-    Ok(compiled::component(engine, &bytes).map_err(|error| usage(anyhow!("{}", error.root_cause())))?)
+    let hash = blake3::hash(&bytes).to_hex();
+    Ok(compiled::component(engine, &bytes, &hash)
+        .map_err(|error| usage(anyhow!("{}", error.root_cause())))?)
 }
 
 /// Lets a stop wake a guest that sleeps.

@@ -27,6 +27,7 @@ struct RunLine {
 pub fn run(arguments: Vec<String>) -> Result<u8> {
     watched(arguments, |arguments| {
         let (RunLine { host }, arguments) = take::<RunLine>(arguments)?;
+        let coming = Runner::coming(host.clone());
         let clock = Instant::now();
         match prepare(&host, &arguments, environment())? {
             (_, Command::Help) => announce(&help::<RunLine>()),
@@ -34,7 +35,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
             (variables, Command::Ingest(job)) => {
                 let waited = clock.elapsed();
                 let observers = Observers::new(&host)?;
-                let runner = Runner::new(host, observers)?;
+                let runner = coming.ready(observers)?;
                 // The time that it takes to compile the component is not the run's.
                 let began = Instant::now() - waited;
                 let limit = Limit { began, heeds_signals: true };
