@@ -7,7 +7,7 @@ fn main() {}
 #[cfg(target_os = "wasi")]
 mod door {
     wit_bindgen::generate!({ path: "../../wit", world: "f1:ingest/typed" });
-    use exports::f1::ingest::job::{Guest, Report, Request};
+    use exports::f1::ingest::job::{Failure, Guest, Planned, Report, Request, Selection};
 
     struct Probe;
     export!(Probe);
@@ -38,6 +38,10 @@ mod door {
                 failed: vec![],
                 warnings: vec![],
             }
+        }
+
+        fn plan(_: Request, _: Selection) -> Result<Vec<Planned>, Failure> {
+            Ok(vec![])
         }
     }
 

@@ -94,7 +94,7 @@ fn two_runs_that_saw_the_same_key_free_keep_two_objects() {
         let store = Store::start();
         let (race, overwriting) = (Race::default(), Overwriting::new(&store));
         let proxy = Upstream::start([Reply::by(move |asked| race.answer(&overwriting, asked))]);
-        let bodies = [RESULTS.to_owned(), RESULTS.replace('1', "2")];
+        let bodies = [RESULTS.to_owned(), format!("{RESULTS}\n")];
         let runs: Vec<Run> = thread::scope(|scope| {
             let run = |body: &String| {
                 let upstream = Upstream::start([Reply::json(body.as_str())]);
