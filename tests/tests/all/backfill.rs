@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use f1_ingest_component::jolpica::answer::Answer;
@@ -173,11 +174,7 @@ fn a_machine_that_is_killed_again_and_again_ends_with_every_item_stored_once() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut dice = Dice::new(7, "kills");
     for kill in 0..kills {
-        let mut child = command(&arguments, &[])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(dice.between(5, 400).unsigned_abs()));
         let _ = child.kill();
         child.wait().unwrap();
@@ -199,11 +196,7 @@ fn shards_at_once_store_disjoint_parts_whatever_becomes_of_them() {
         );
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let variables = [("JOB_COMPLETION_INDEX", index), ("JOB_COMPLETION_COUNT", "4")];
-        command(&arguments, &variables)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap()
+        command(&arguments, &variables).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     };
     let mut children: Vec<_> = ["0", "1", "2", "3"].into_iter().map(shard).collect();
     std::thread::sleep(Duration::from_millis(150));
@@ -358,4 +351,37 @@ fn a_plain_run_notes_what_it_did_if_it_is_asked_to() {
         lake.backfill(&["--seasons", "1990", "--endpoints", "races,results"]).expect(0).keys().len(),
         0
     );
+}
+
+#[test]
+fn a_service_brings_the_bucket_up_to_date_by_the_clock() {
+    let lake = lake();
+    let state = lake.path().join("last-run");
+    std::fs::write(&state, "2025-06-01T00:00:00Z\n").unwrap();
+    let backfill = "--seasons 1990..1991 --endpoints races";
+    // New Year's Day was missed.
+    let service = ["--listen", "127.0.0.1:0", "--schedule", "0 0 1 1 *", "--backfill", backfill, "--state"];
+    let arguments = lake.arguments("serve", &[&service[..], &[state.to_str().unwrap()]].concat());
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut child = command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let began = std::time::Instant::now();
+    while lake.json("status", &[])["runs"][0]["exit_code"] != 0 && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let _ = child.kill();
+    child.wait().unwrap();
+    let items: Vec<String> = lake.items().into_keys().collect();
+    assert_eq!(items, ["jolpica/1990/races", "jolpica/1991/races"]);
+}
+
+#[test]
+fn a_service_refuses_a_backfill_that_could_not_begin() {
+    let lake = lake();
+    for (options, named) in
+        [("--seasons 1949", "--backfill"), ("--seasons '2010", "quote"), ("--seasons 2010 --plan", "--plan")]
+    {
+        lake.run("serve", &["--listen", "127.0.0.1:0", "--schedule", "0 12 * * *", "--backfill", options])
+            .expect(2)
+            .says(&[named]);
+    }
 }
