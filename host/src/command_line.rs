@@ -76,11 +76,11 @@ fn split(command: &Command, arguments: Vec<String>) -> (Vec<String>, Vec<String>
             job.extend(arguments);
             break;
         }
-        let is_host = |name: &str| command.get_arguments().any(|known| known.get_long() == Some(name));
+        let of_host = |name: &str| command.get_arguments().find(|known| known.get_long() == Some(name));
         let long = argument.strip_prefix("--").map(|long| long.split('=').next().unwrap_or(long));
-        let (side, takes_value) = match long {
-            Some(name) if is_host(name) => (&mut host, true),
-            _ => (&mut job, takes_value(argument.split('=').next().unwrap_or(&argument))),
+        let (side, takes_value) = match long.and_then(of_host) {
+            Some(known) => (&mut host, known.get_action().takes_values()),
+            None => (&mut job, takes_value(argument.split('=').next().unwrap_or(&argument))),
         };
         let needs_next = takes_value && !argument.contains('=');
         side.push(argument);
@@ -102,6 +102,8 @@ mod tests {
     #[derive(Parser)]
     #[command(name = "f1-ingest run", disable_help_flag = true)]
     struct Line {
+        #[arg(long = "plan")]
+        _plan: bool,
         #[command(flatten)]
         _host: HostOptions,
     }
@@ -117,6 +119,12 @@ mod tests {
             parted("--bucket lake --store d --include-fastf1 --replay=r --retries 2 --timeout 5");
         assert_eq!(host, "--store d --replay=r --timeout 5");
         assert_eq!(job, "--bucket lake --include-fastf1 --retries 2");
+    }
+
+    #[test]
+    fn nothing_belongs_to_a_switch() {
+        assert_eq!(parted("--plan --store d --bucket x"), ("--plan --store d".into(), "--bucket x".into()));
+        assert_eq!(parted("--plan --bucket x"), ("--plan".into(), "--bucket x".into()));
     }
 
     #[test]
