@@ -8,7 +8,7 @@ pub mod failure;
 pub mod gzip;
 pub mod percent;
 pub mod reach;
-mod redirect;
+pub mod redirect;
 pub mod retry;
 pub mod transport;
 pub mod url;

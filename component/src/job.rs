@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::io::Write;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 
 use crate::catalog::record::{Record, RunNote};
 use crate::catalog::{self, Prefix};
@@ -63,6 +63,12 @@ impl Job {
         })
     }
 
+    /// The URLs that may redirect to any host: where a dump lies nobody knows before Jolpica says so.
+    pub fn gates(&self) -> Vec<Uri> {
+        let dump = self.items.iter().find(|item| item.is_dump());
+        dump.and_then(|_| jolpica::dump::url(&self.upstreams.jolpica).ok()).into_iter().collect()
+    }
+
     /// Whether the store is asked anything: to store, or to compare.
     pub fn asks_store(&self) -> bool {
         !self.dry_run || self.bucket.if_changed.is_some()
@@ -79,6 +85,7 @@ impl Job {
         client::Config {
             user_agent: self.user_agent.clone(),
             hosts: self.hosts(),
+            gates: self.gates(),
             requests_per_second: self.requests_per_second,
             hourly: self.upstreams.hourly(),
             names_sources: self.names_sources,

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod changes;
+pub mod dump;
 pub mod endpoint;
 pub mod merge;
 pub mod pages;
@@ -39,6 +40,9 @@ pub async fn fetch_table<R: Transport + Clock>(
     api: &Uri,
     table: &Table,
 ) -> Result<Document<'static>> {
+    if table.is_dump() {
+        return dump::fetch(client, api).await;
+    }
     let url = document_url(api, &format!("{}?limit={}", table.path(), pages::PAGE))?;
     let mut document = fetch(client, &url).await?;
     document.metadata.extend(table.metadata());

@@ -121,6 +121,11 @@ impl Item {
         }
     }
 
+    /// Whether it is made of all that Jolpica has, in one file.
+    pub fn is_dump(&self) -> bool {
+        matches!(&self.of, Of::Table(table) if table.is_dump())
+    }
+
     /// The item's name, the middle of its key: the source, and what was asked for, if it was asked for by name.
     pub fn name(&self, chosen: Option<SessionId>) -> String {
         let source = self.source.name();
@@ -186,9 +191,13 @@ mod tests {
 
     #[test]
     fn an_item_is_read_back_from_its_name() {
-        for name in
-            ["jolpica/seasons", "jolpica/2024/05/pitstops", "fastf1/2024/05/SQ", "livetiming/2018/21/R"]
-        {
+        for name in [
+            "jolpica/seasons",
+            "jolpica/dump",
+            "jolpica/2024/05/pitstops",
+            "fastf1/2024/05/SQ",
+            "livetiming/2018/21/R",
+        ] {
             let item = Item::parse(name).unwrap();
             assert_eq!(item.name(item.session().and_then(SessionRequest::exact)), name);
         }

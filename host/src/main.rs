@@ -4,7 +4,7 @@
 //!
 //! 1. `commands`: a module for each command; no command knows another.
 //! 2. `scheduled`, `service`, `backfill`, `runner`, `observe`: many runs, one run, and who hears of it.
-//! 3. `lake`, `prepare`, `sandbox`, `native`, `outbound`: what a run is given, and what its requests meet.
+//! 3. `lake`, `prepare`, `sandbox`, `native`, `outbound`, `gates`: what a run is given, and what its requests meet.
 //! 4. `store`, `credentials`, `recording`, `budget`, `progress`, `witness`, `signals`, `stop`, `pool`, `proxies`,
 //!    `trust`: what answers, sends, watches or ends a request.
 //! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
@@ -18,6 +18,7 @@ mod compiled;
 mod credentials;
 mod cron;
 mod files;
+mod gates;
 mod lake;
 mod listen;
 mod lock;

@@ -22,6 +22,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::budget::Budget;
 use crate::credentials::Endpoint;
+use crate::gates::Gates;
 use crate::options::HostOptions;
 use crate::pool::{Pool, internal};
 use crate::profiles::Profiles;
@@ -46,6 +47,7 @@ pub struct Watch {
 pub struct Outbound {
     /// `host[:port]` of everything that the run may reach.
     allowed: Vec<String>,
+    gates: Gates,
     /// `host[:port]` of the job's S3, whose answers are never recorded and never come from a recording.
     s3: String,
     store: Option<EmbeddedS3>,
@@ -87,6 +89,7 @@ impl Outbound {
         let budget = Budget::of(job).filter(|_| replay.is_none());
         Ok(Outbound {
             allowed: job.hosts().into_iter().chain(redirected).chain(host.allow.iter().cloned()).collect(),
+            gates: Gates::of(job),
             s3,
             store,
             credentials,
@@ -167,7 +170,8 @@ impl Outbound {
         {
             return credentials.answer().await;
         }
-        if !self.allowed.iter().any(|allowed| covers(allowed, request.uri())) {
+        let is_allowed = self.allowed.iter().any(|allowed| covers(allowed, request.uri()));
+        if !is_allowed && !self.gates.lets_through(request.method(), request.uri()) {
             self.refuse(request, &authority);
             return Err(Error::HttpRequestDenied);
         }
@@ -176,15 +180,18 @@ impl Outbound {
             return Ok(refusal);
         }
         self.watch.witness.sent();
-        let url = request.uri().to_string();
+        let uri = request.uri().clone();
+        let url = uri.to_string();
         if let Some(recordings) = self.replay.as_ref().filter(|_| is_upstream) {
             let answer = recordings.answer(&url).map_err(|error| internal(format!("{error:#}")))?;
+            self.gates.answered(&uri, &answer);
             return Ok(answer.map(|body| body.map_err(internal).boxed_unsync()));
         }
         let is_document = request.method() == Method::GET && !request.headers().contains_key("range");
         let pool = if is_upstream { &self.pool } else { &self.s3_pool };
         let mut response = pool.send(request, options).await?;
         response.headers_mut().remove(BUDGET_HEADER);
+        self.gates.answered(&uri, &response);
         let recorder = self.record.as_ref().filter(|_| is_upstream && is_document);
         let Some(recorder) = recorder else { return Ok(response.map(BodyExt::boxed_unsync)) };
         let take = recorder

@@ -27,6 +27,8 @@ pub struct Config {
     pub user_agent: HeaderValue,
     /// `host[:port]` of everything that the run may reach.
     pub hosts: Vec<String>,
+    /// URLs that may redirect to any other host.
+    pub gates: Vec<Uri>,
     /// Requests a second to each upstream host; 0 is no limit.
     pub requests_per_second: usize,
     pub hourly: Hourly,
@@ -41,6 +43,7 @@ pub struct Client<R> {
     pub log: Log,
     user_agent: HeaderValue,
     hosts: Vec<String>,
+    gates: Vec<Uri>,
     budget: RefCell<Budget>,
     reach: RefCell<Reach>,
     names_sources: bool,
@@ -50,10 +53,10 @@ pub struct Client<R> {
 
 impl<R: Transport + Clock> Client<R> {
     pub fn new(runtime: R, config: Config) -> Self {
-        let Config { user_agent, hosts, requests_per_second, hourly, names_sources, log } = config;
+        let Config { user_agent, hosts, gates, requests_per_second, hourly, names_sources, log } = config;
         let budget = RefCell::new(Budget::new(requests_per_second, hourly));
         let (reach, source) = Default::default();
-        Client { runtime, log, user_agent, hosts, budget, reach, names_sources, source }
+        Client { runtime, log, user_agent, hosts, gates, budget, reach, names_sources, source }
     }
 
     /// What comes next is for this source.
@@ -129,7 +132,7 @@ impl<R: Transport + Clock> Client<R> {
             drain(&mut response.body).await;
             match redirect(&response, &target)? {
                 None => return Err(refused(&response, &target, self.runtime.now())),
-                Some(next) if self.hosts.iter().any(|host| *host == authority(&next)) => target = next,
+                Some(next) if self.may_go_on(&target, &next) => target = next,
                 Some(next) => {
                     let message = format!(
                         "{} redirects to {}, a host that this run may not reach",
@@ -142,6 +145,11 @@ impl<R: Transport + Clock> Client<R> {
         }
         let message = format!("{} redirects more than {REDIRECTS} times; check the URL", Shown(url));
         Err(Error::new(Kind::Unavailable, message).into())
+    }
+
+    /// Whether a redirect leads to where this run may go.
+    fn may_go_on(&self, from: &Uri, to: &Uri) -> bool {
+        self.gates.contains(from) || self.hosts.contains(&authority(to))
     }
 
     /// Runs `attempt` until it succeeds, it says that trying again is no use, or the attempts are used up. What goes wrong

@@ -48,7 +48,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
     endpoint("constructorStandings", Scope::Season, 1958, true),
     endpoint("pitstops", Scope::Round, 2011, true),
     endpoint("laps", Scope::Round, 1996, false),
+    endpoint(DUMP, Scope::Everything, FIRST, false),
 ];
+
+/// The database, as a zip of CSV files.
+const DUMP: &str = "dump";
 
 /// Documents of a round that a season has one of as well: `--endpoints round/driverStandings`.
 pub const OF_A_ROUND: &str = "round/";
@@ -86,6 +90,10 @@ impl Table {
         };
         let is_had = season.is_none_or(|season| season >= endpoint.since) && round != Some(0);
         (is_possible && is_had && table.to_string() == text).then_some(table)
+    }
+
+    pub fn is_dump(&self) -> bool {
+        self.endpoint.name == DUMP
     }
 
     /// Where it lies below the API: Jolpica counts rounds without a zero in front.

@@ -17,6 +17,7 @@ pub fn of_table(table: &Table, rounds: u32) -> Cost {
     let season = table.season.unwrap_or_default();
     let rows = match table.endpoint.name {
         "seasons" | "circuits" => PAGE,
+        "dump" => 2 * PAGE,
         "drivers" => 900,
         "constructors" => 220,
         "status" => 140,

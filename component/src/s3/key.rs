@@ -1,4 +1,5 @@
-//! The names of objects: `raw/<YYYY-MM-DD>/<item>/<unix seconds>.json`, the date in UTC.
+//! The names of objects: `raw/<YYYY-MM-DD>/<item>/<unix seconds>.json`, the date in UTC. A few items are no JSON, and their keys
+//! end accordingly.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +11,23 @@ use crate::error::{Error, Kind, Result};
 /// What the keys of all documents begin with.
 pub const ROOT: &str = "raw/";
 
-const SUFFIX: &str = ".json";
+/// How a kind of document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Format {
+    /// The end of its keys.
+    suffix: &'static str,
+    content_type: &'static str,
+}
+
+const JSON: Format = Format { suffix: ".json", content_type: "application/json" };
+
+/// The items that are no JSON.
+const OTHERS: &[(&str, Format)] =
+    &[("jolpica/dump", Format { suffix: ".zip", content_type: "application/zip" })];
+
+fn format_of(item: &str) -> Format {
+    OTHERS.iter().find(|(other, _)| *other == item).map_or(JSON, |(_, format)| *format)
+}
 
 /// The key of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +53,17 @@ impl Key {
     pub fn source(&self) -> &str {
         self.item.split('/').next().unwrap_or_default()
     }
+
+    /// What its document is.
+    pub fn content_type(&self) -> &'static str {
+        format_of(&self.item).content_type
+    }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Key { date, item, seconds } = self;
-        write!(f, "{ROOT}{date}/{item}/{seconds}{SUFFIX}")
+        write!(f, "{ROOT}{date}/{item}/{seconds}{}", format_of(item).suffix)
     }
 }
 
@@ -56,7 +78,7 @@ impl FromStr for Key {
         let parts = || {
             let (date, rest) = text.strip_prefix(ROOT)?.split_once('/')?;
             let (item, name) = rest.rsplit_once('/')?;
-            let seconds = name.strip_suffix(SUFFIX)?.parse().ok()?;
+            let seconds = name.strip_suffix(format_of(item).suffix)?.parse().ok()?;
             let mut date = date.split('-');
             let mut number = || date.next()?.parse::<u32>().ok();
             let (year, month, day) = (number()?, number()?, number()?);
@@ -99,6 +121,17 @@ mod tests {
             "curated/2026-11-24/mock/1795521600.json",
         ] {
             assert_eq!(item(key), Err(NotOurs), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_item_says_how_its_keys_end() {
+        let key = Key::new("jolpica/dump", 1_795_521_600).unwrap();
+        assert_eq!(key.to_string(), "raw/2026-11-24/jolpica/dump/1795521600.zip");
+        assert_eq!(key.content_type(), "application/zip");
+        assert_eq!(key.to_string().parse(), Ok(key));
+        for other in ["jolpica/dump/1795521600.json", "jolpica/drivers/1795521600.zip"] {
+            assert_eq!(format!("raw/2026-11-24/{other}").parse::<Key>(), Err(NotOurs), "{other}");
         }
     }
 

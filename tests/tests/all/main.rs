@@ -9,6 +9,7 @@ mod component;
 mod connections;
 mod credentials;
 mod cross_site;
+mod dump;
 mod errors;
 mod golden;
 mod house;

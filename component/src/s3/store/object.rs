@@ -63,7 +63,7 @@ impl NewObject<'_> {
         ];
         let sha256 = self.sha256.map(|sha256| ("sha256", sha256.to_owned()));
         let mut headers = self.wanted.clone();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.key.content_type()));
         if self.gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
