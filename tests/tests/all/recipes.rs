@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
 
+/// Variables that the job does not see.
+const OF_THE_HOST: [&str; 4] = ["F1_INGEST_TOKEN", "F1_PING_URL", "JOB_COMPLETION_COUNT", "XDG_STATE_HOME"];
+
 fn path(recipe: &str) -> PathBuf {
     root().join("host/deploy").join(recipe)
 }
@@ -28,7 +31,7 @@ fn yaml(recipe: &str) -> Value {
 
 /// What follows the program's name in every line of a text, up to where a shell or a language ends it.
 fn command_lines(text: &str) -> Vec<Vec<String>> {
-    let subcommands = ["run", "serve", "component", "store", "replay"];
+    let subcommands = ["run", "backfill", "serve", "component", "store", "replay"];
     let ends = ['\'', '"', '|', ';', ')'];
     text.match_indices("f1-ingest ")
         .filter_map(|(at, name)| text[at + name.len()..].lines().next())
@@ -39,31 +42,39 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Asserts that the program understands a command line, with these variables and credentials. A run gets a
-/// file that is not there besides: the last thing that is looked at before anything is sent.
+/// What is added to a command line so that it is understood and sends nothing, and what is the outcome.
+fn harmless(command: &str) -> (&'static [&'static str], i32) {
+    match command {
+        // The last thing that is looked at before anything is sent.
+        "run" => (&["--mock-file", "/no/such/file.json"], 2),
+        // These need no schedule.
+        "backfill" => (&["--store", ".", "--plan", "--endpoints", "seasons"], 0),
+        _ => (&[], 0),
+    }
+}
+
+/// Asserts that the program understands a command line, with these variables and credentials.
 fn assert_taken(line: &[String], given: &[(String, String)]) {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().to_str().unwrap();
-    let mut arguments: Vec<String> = line.iter().map(|word| word.replace("%S/f1-ingest", here)).collect();
-    let is_run = line[0] == "run";
-    if is_run {
-        arguments.extend(["--mock-file", "/no/such/file.json"].map(str::to_owned));
-    }
+    let (more, code) = harmless(&line[0]);
+    let line = line.iter().map(|word| word.replace("%S/f1-ingest", here));
+    let arguments: Vec<String> = line.chain(more.iter().map(|word| (*word).to_owned())).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut command = command(&arguments, &[("F1_S3_BUCKET", "my-lake")]);
     command.envs(KEYS).envs(given.iter().cloned()).current_dir(folder.path());
-    let run: Run = command.output().unwrap().into();
-    match is_run {
-        true => drop(run.expect(2).says(&["/no/such/file.json"])),
-        false => drop(run.expect(0)),
+    let run = Run::from(command.output().unwrap()).expect(code);
+    match arguments[0] {
+        "run" => drop(run.says(&["/no/such/file.json"])),
+        "backfill" => assert!(run.stdout.contains("to fetch;"), "{run:?}"),
+        _ => {}
     }
 }
 
 /// Asserts that each variable is one that the program reads.
 fn assert_read<'a>(names: impl IntoIterator<Item = &'a str>) {
     for name in names {
-        let known =
-            variables().any(|known| known == name) || ["F1_INGEST_TOKEN", "F1_PING_URL"].contains(&name);
+        let known = variables().any(|known| known == name) || OF_THE_HOST.contains(&name);
         assert!(known, "nobody reads {name}");
     }
 }
@@ -101,8 +112,15 @@ fn assert_reachable(given: &Value, allowed: &Value) {
 
 #[test]
 fn every_command_line_is_taken() {
-    let recipes =
-        ["crontab", "f1-ingest.service", "Jenkinsfile", "github-actions.yml", "spin.toml", "wasmcloud.yaml"];
+    let recipes = [
+        "crontab",
+        "f1-ingest.service",
+        "f1-ingest-backfill.service",
+        "Jenkinsfile",
+        "github-actions.yml",
+        "spin.toml",
+        "wasmcloud.yaml",
+    ];
     for recipe in recipes {
         let lines = command_lines(&text(recipe));
         assert!(!lines.is_empty(), "{recipe} has no command line");
@@ -128,22 +146,69 @@ fn systemd_takes_the_units() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let service =
-        text("f1-ingest.service").replace("/usr/local/bin/f1-ingest", f1_ingest().to_str().unwrap());
     let file = |name: &str, text: &str| {
         let file = folder.path().join(name);
         std::fs::write(&file, text).unwrap();
         file.to_str().unwrap().to_owned()
     };
-    let (unit, timer) =
-        (file("f1-ingest.service", &service), file("f1-ingest.timer", &text("f1-ingest.timer")));
-    let verified = analyze(&["verify", &unit, &timer]).unwrap();
-    assert!(verified.status.success() && verified.stderr.is_empty(), "{verified:?}");
-    // systemd's own measure of what a unit could do to the machine: 10.0 is everything, 2.5 is "OK".
-    let secure = analyze(&["security", "--offline=yes", "--threshold=25", &unit]).unwrap();
-    assert!(secure.status.success(), "{}", String::from_utf8_lossy(&secure.stdout));
-    let wrong = file("f1-ingest.service", &service.replace("RestartSec=20min", "RestartSec=soon"));
-    assert!(!analyze(&["verify", &wrong]).unwrap().stderr.is_empty(), "a wrong unit is verified too");
+    for name in ["f1-ingest", "f1-ingest-backfill"] {
+        let (service, timer) = (format!("{name}.service"), format!("{name}.timer"));
+        let text_of_service =
+            text(&service).replace("/usr/local/bin/f1-ingest", f1_ingest().to_str().unwrap());
+        let (unit, timer) = (file(&service, &text_of_service), file(&timer, &text(&timer)));
+        let verified = analyze(&["verify", &unit, &timer]).unwrap();
+        assert!(verified.status.success() && verified.stderr.is_empty(), "{verified:?}");
+        // systemd's own measure of what a unit could do to the machine: 10.0 is everything, 2.5 is "OK".
+        let secure = analyze(&["security", "--offline=yes", "--threshold=25", &unit]).unwrap();
+        assert!(secure.status.success(), "{}", String::from_utf8_lossy(&secure.stdout));
+        for kept in ["Restart=on-failure", "RestartPreventExitStatus=1 2"] {
+            assert!(text_of_service.lines().any(|line| line == kept), "{name}: only 75 is tried again");
+        }
+        let wrong = file(&service, &text_of_service.replace("RestartSec=20min", "RestartSec=soon"));
+        assert!(!analyze(&["verify", &wrong]).unwrap().stderr.is_empty(), "a wrong unit is verified too");
+    }
+}
+
+#[test]
+fn slurms_tasks_take_a_shard_each_and_their_part_of_the_hour() {
+    let home = tempfile::tempdir().unwrap();
+    let environment = home.path().join("environment");
+    std::fs::write(&environment, "F1_S3_BUCKET='my-lake'\nAWS_ACCESS_KEY_ID='key'\n").unwrap();
+    // Says how it was called, and calls the program as `assert_taken` does.
+    std::fs::write(
+        home.path().join("f1-ingest"),
+        "#!/bin/bash\nprintf '%s\\n' \"$@\" \"$XDG_STATE_HOME $AWS_ACCESS_KEY_ID\"\n",
+    )
+    .unwrap();
+    Command::new("chmod").args(["+x", "f1-ingest"]).current_dir(home.path()).status().unwrap();
+    let called = |index: &str, count: &str, more: &[(&str, &str)]| {
+        let (here, usual) = (home.path().display(), std::env::var("PATH").unwrap());
+        let output = Command::new("bash")
+            .arg(path("slurm.sh"))
+            .env_clear()
+            .envs([("SLURM_ARRAY_TASK_ID", index), ("SLURM_ARRAY_TASK_COUNT", count)])
+            .envs([("HOME", here.to_string()), ("PATH", format!("{here}:{usual}"))])
+            .env("F1_ENVIRONMENT", &environment)
+            .envs(more.iter().copied())
+            .output()
+            .unwrap();
+        let output = Run::from(output).expect(0);
+        let mut words: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+        let state = words.pop().unwrap();
+        assert!(state.ends_with(" key"), "{state}");
+        assert_taken(&words, &[]);
+        (words.join(" "), state)
+    };
+    let (first, state) = called("0", "4", &[]);
+    assert!(first.ends_with("--shard 0/4 --requests-per-hour 50"), "{first}");
+    let (again, other) = called("3", "1", &[("SHARDS", "4")]);
+    assert!(again.ends_with("--shard 3/4 --requests-per-hour 50"), "{again}");
+    assert_ne!(state, other, "each counts for itself");
+    assert!(text("slurm.sh").contains("#SBATCH --array=0-3\n"));
+
+    assert_valid("slurm.sh", "set -a\n", "set -a; echo $HOME\n", |python, file| {
+        Command::new(python.with_file_name("shellcheck")).arg(file).output().unwrap()
+    });
 }
 
 #[test]
@@ -207,7 +272,8 @@ fn every_action_is_pinned_by_its_digest_and_names_its_version() {
 fn kubernetes_takes_the_jobs_and_gives_them_no_privileges() {
     for (recipe, right, broken) in [
         ("kubernetes/cronjob.yaml", "concurrencyPolicy: Forbid", "concurrencyPolicy: [Forbid]"),
-        ("kubernetes/indexed-job.yaml", "completions: 7", "completion: 7"),
+        ("kubernetes/backfill-cronjob.yaml", "concurrencyPolicy: Forbid", "concurrencyPolicy: [Forbid]"),
+        ("kubernetes/indexed-job.yaml", "completions: 4", "completion: 4"),
     ] {
         let check = "import sys, yaml, kubernetes_validate as k; \
             k.validate(yaml.safe_load(open(sys.argv[1])), '1.31', strict=True)";
@@ -260,17 +326,32 @@ fn kubernetes_takes_the_jobs_and_gives_them_no_privileges() {
             .map(|set| (set["name"].as_str().unwrap().to_owned(), set["value"].as_str().unwrap().to_owned()))
             .collect();
         assert_read(given.iter().map(|(name, _)| name.as_str()));
+        let arguments: Vec<String> = (container["args"].as_array().unwrap().iter())
+            .map(|argument| argument.as_str().unwrap().to_owned())
+            .collect();
+        assert!(arguments.iter().all(|argument| !argument.contains("$(")), "{arguments:?}");
         for index in 0..job["completions"].as_u64().unwrap_or(1) {
-            let arguments: Vec<String> = (container["args"].as_array().unwrap().iter())
-                .map(|argument| argument.as_str().unwrap())
-                .map(|argument| argument.replace("$(JOB_COMPLETION_INDEX)", &index.to_string()))
-                .collect();
-            assert!(arguments.iter().all(|argument| !argument.contains("$(")), "{arguments:?}");
-            if index == 0 {
-                assert_taken(&arguments, &given);
-            }
+            // What Kubernetes sets itself.
+            let index = ("JOB_COMPLETION_INDEX".to_owned(), index.to_string());
+            let set = job["completionMode"] == "Indexed";
+            assert_taken(
+                &arguments,
+                &[&given[..], &set.then_some(index).into_iter().collect::<Vec<_>>()].concat(),
+            );
         }
     }
+}
+
+#[test]
+fn the_indexed_jobs_pods_know_how_many_they_are_and_share_the_hour() {
+    let job = &yaml("kubernetes/indexed-job.yaml")["spec"];
+    let container = &job["template"]["spec"]["containers"][0];
+    let count = container["env"].as_array().unwrap().iter().find(|set| set["name"] == "JOB_COMPLETION_COUNT");
+    assert_eq!(count.unwrap()["value"], json!(job["completions"].to_string()));
+    let arguments = container["args"].as_array().unwrap();
+    let at = arguments.iter().position(|argument| argument == "--requests-per-hour").unwrap();
+    let share: u64 = arguments[at + 1].as_str().unwrap().parse().unwrap();
+    assert_eq!(share * job["parallelism"].as_u64().unwrap(), 200);
 }
 
 #[test]
