@@ -1,6 +1,7 @@
 //! The release host, the component in it and everything around them: one module a topic.
 
 mod agree;
+mod airflow;
 mod aws;
 mod backfill;
 mod budget;
