@@ -342,7 +342,7 @@ fn wrong_usage_is_said_before_anything_is_sent() {
 fn a_plain_run_notes_what_it_did_if_it_is_asked_to() {
     let lake = lake();
     lake.run("run", &[]).expect(0);
-    assert_eq!(lake.catalog(), [PathBuf::new(); 0]);
+    assert!(lake.catalog().is_empty());
     lake.run("run", &["--items", "jolpica/1990/races,jolpica/1990/results", "--catalog", "catalog"])
         .expect(0);
     let status = lake.json("status", &[]);
