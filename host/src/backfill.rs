@@ -117,7 +117,7 @@ impl Planning {
         }
         let Backfill { report, reading, changes, .. } = backfill;
         if reading.is_long()
-            && let Err(error) = lake.snapshot(reading, &log.run_id)
+            && let Err(error) = lake.snapshot(&reading, &log.run_id)
         {
             log.warn(&format!("{error:#}"));
         }

@@ -129,7 +129,18 @@ impl Lake {
         self.wait(catalog::note(&self.s3(), &self.catalog, record, part))
     }
 
-    pub fn snapshot(&self, reading: Reading, id: &str) -> Result<()> {
+    /// As [`Lake::read`]; what took long to read the next reader is spared, if this user may write.
+    pub fn read_and_compact(&self) -> Result<Reading> {
+        let reading = self.read()?;
+        if reading.is_long()
+            && let Err(error) = self.snapshot(&reading, &random::hex_of(16))
+        {
+            tracing::debug!("{error:#}");
+        }
+        Ok(reading)
+    }
+
+    pub fn snapshot(&self, reading: &Reading, id: &str) -> Result<()> {
         self.wait(catalog::snapshot(&self.s3(), &self.catalog, reading, id))
     }
 

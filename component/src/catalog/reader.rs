@@ -29,14 +29,17 @@ const MANY_KEYS: usize = 2000;
 
 /// All that was known at a moment.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Snapshot {
+pub(super) struct Snapshot<C, L> {
     pub schema: u32,
     /// In unix seconds, by the clock of who made it.
     pub made: i64,
     /// The keys of the records that are in it, of those that are not much older.
-    pub covers: Vec<String>,
-    pub lake: Lake,
+    pub covers: C,
+    pub lake: L,
 }
+
+/// As it is read.
+type Whole = Snapshot<Vec<String>, Lake>;
 
 /// A catalogue that was read.
 #[derive(Debug, Default)]
@@ -102,14 +105,14 @@ async fn newest_snapshot<R: Transport + Clock>(
     s3: &S3Client<'_, R>,
     prefix: &Prefix,
     damaged: &mut Vec<String>,
-) -> Result<Option<Snapshot>> {
+) -> Result<Option<Whole>> {
     let folder = prefix.snapshots();
     for since in [s3.http.runtime.now() - RECENT, DateTime::UNIX_EPOCH] {
         let mut names = Vec::new();
         s3.listed(&folder, &after(&folder, since), |object| names.push(object.key)).await?;
         for name in names.into_iter().rev() {
             let Some(object) = s3.get(&name).await? else { continue };
-            match serde_json::from_slice::<Snapshot>(&object.body) {
+            match serde_json::from_slice::<Whole>(&object.body) {
                 Ok(snapshot) if snapshot.schema == SCHEMA => return Ok(Some(snapshot)),
                 _ if damaged.contains(&name) => {}
                 _ => damaged.push(name),

@@ -23,7 +23,7 @@ pub async fn note<R: Transport + Clock>(
 pub async fn snapshot<R: Transport + Clock>(
     s3: &S3Client<'_, R>,
     prefix: &Prefix,
-    reading: Reading,
+    reading: &Reading,
     id: &str,
 ) -> Result<()> {
     let made = s3.http.runtime.now().timestamp();

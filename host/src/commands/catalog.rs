@@ -40,7 +40,7 @@ pub fn rebuild(arguments: Vec<String>) -> Result<u8> {
     }
     entries.into_iter().for_each(|entry| reading.lake.add_entry(entry));
     let (items, damaged) = (reading.lake.items.len(), reading.damaged.len());
-    lake.snapshot(reading, &random::hex_of(16))?;
+    lake.snapshot(&reading, &random::hex_of(16))?;
     announce(&format!("a new snapshot of {items} items; {damaged} damaged records were left out\n"));
     Ok(0)
 }

@@ -29,7 +29,7 @@ pub fn ls(arguments: Vec<String>) -> Result<u8> {
     let (line, arguments) = take::<LsLine>(arguments)?;
     let (item, arguments) = positional(arguments)?;
     let Some(lake) = Lake::of_line::<LsLine>(&line.host, &line.catalog, &arguments)? else { return Ok(0) };
-    let reading = lake.read()?;
+    let reading = lake.read_and_compact()?;
     let below = item.map(|item| item.trim_matches('/').to_owned()).filter(|item| !item.is_empty());
     let is_asked = |name: &str| {
         below.as_ref().is_none_or(|below| {

@@ -37,7 +37,7 @@ pub fn status(arguments: Vec<String>) -> Result<u8> {
     let Some(lake) = Lake::of_line::<StatusLine>(&line.host, &line.catalog, &arguments)? else {
         return Ok(0);
     };
-    let status = Status::of(&lake.read()?);
+    let status = Status::of(&lake.read_and_compact()?);
     let left = Budget::of(&lake.job).and_then(|budget| budget.left().ok());
     let bucket = &lake.job.bucket.name;
     announce(&match line.json {

@@ -50,7 +50,7 @@ pub fn verify(arguments: Vec<String>) -> Result<u8> {
     let Some(lake) = Lake::of_line::<VerifyLine>(&line.host, &line.catalog, &arguments)? else {
         return Ok(0);
     };
-    let reading = lake.read()?;
+    let reading = lake.read_and_compact()?;
     let (mut found, mut keys) = (Found::default(), BTreeSet::new());
     let mut all = Vec::new();
     for (item, known) in &reading.lake.items {
