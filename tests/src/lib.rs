@@ -8,6 +8,7 @@ pub mod faults;
 pub mod golden;
 pub mod installed;
 pub mod jolpica;
+pub mod lake;
 pub mod ours;
 pub mod restore;
 pub mod s3_servers;

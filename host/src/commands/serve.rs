@@ -36,7 +36,7 @@ struct ServeLine {
     #[arg(long, value_name = "FILE", requires = "schedule")]
     state: Option<PathBuf>,
     /// By the clock, bring the bucket up to date: `backfill` with these options, such as "--seasons current --refresh 60"
-    #[arg(long, value_name = "OPTIONS", requires = "schedule")]
+    #[arg(long, value_name = "OPTIONS", requires = "schedule", allow_hyphen_values = true)]
     backfill: Option<String>,
     #[command(flatten)]
     host: HostOptions,

@@ -1,126 +1,17 @@
 //! `f1-ingest backfill` against a made-up Jolpica, and what it leaves in the bucket: every item, whole, once.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use f1_ingest_component::jolpica::answer::Answer;
-use f1_ingest_tests::binary::{Run, command, run};
+use f1_ingest_tests::binary::{command, run};
 use f1_ingest_tests::jolpica::Jolpica;
 use f1_ingest_tests::jolpica::history::History;
+use f1_ingest_tests::lake::Lake;
 use f1_ingest_tests::store::keys;
 use f1_ingest_tests::synthetic::dice::Dice;
 use f1_ingest_tests::upstream::Reply;
-use serde_json::Value;
-use tempfile::TempDir;
 
 const SEASONS: &str = "2010..2011";
-
-/// A made-up Jolpica and an empty folder to store in.
-struct Lake {
-    jolpica: Jolpica,
-    folder: TempDir,
-}
-
-impl Lake {
-    fn new(jolpica: Jolpica) -> Lake {
-        Lake { jolpica, folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn arguments<'a>(&self, command: &'a str, more: &[&'a str]) -> Vec<String> {
-        let (store, url) = (self.path().to_str().unwrap(), self.jolpica.url("current/last/results.json"));
-        let places = [
-            command,
-            "--store",
-            store,
-            "--jolpica-url",
-            &url,
-            "--requests-per-second",
-            "0",
-            "--retries",
-            "1",
-        ];
-        places.iter().chain(more).map(|word| (*word).to_owned()).collect()
-    }
-
-    fn run(&self, command: &str, more: &[&str]) -> Run {
-        let arguments = self.arguments(command, more);
-        run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &[])
-    }
-
-    fn backfill(&self, more: &[&str]) -> Run {
-        self.run("backfill", more)
-    }
-
-    fn json(&self, command: &str, more: &[&str]) -> Value {
-        let run = self.run(command, &[more, &["--json"]].concat());
-        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {run:?}"))
-    }
-
-    fn bucket(&self) -> PathBuf {
-        self.path().join("f1-data")
-    }
-
-    /// The files of the catalogue.
-    fn catalog(&self) -> Vec<PathBuf> {
-        let (mut files, mut folders) = (Vec::new(), vec![self.bucket().join("catalog")]);
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
-            }
-        }
-        files
-    }
-
-    /// How many documents there are of each item.
-    fn items(&self) -> BTreeMap<String, usize> {
-        let mut items = BTreeMap::new();
-        for key in keys(&self.bucket()) {
-            if let Some(rest) = key.strip_prefix("raw/") {
-                let (item, _) = rest.split_once('/').unwrap().1.rsplit_once('/').unwrap();
-                *items.entry(item.to_owned()).or_default() += 1;
-            }
-        }
-        items
-    }
-
-    /// Asserts that all items of a plan are stored once, each with all its rows, and that the catalogue knows them.
-    fn assert_whole(&self, planned: &[String]) {
-        let items = self.items();
-        assert_eq!(items.keys().collect::<Vec<_>>(), sorted(planned), "all items");
-        let twice: Vec<_> = items.iter().filter(|(_, count)| **count != 1).collect();
-        assert!(twice.is_empty(), "{twice:?}");
-        for key in keys(&self.bucket()).iter().filter(|key| key.starts_with("raw/")) {
-            let document = std::fs::read(self.bucket().join(key)).unwrap();
-            let answer = Answer::read(&document).unwrap();
-            assert_eq!(answer.table.map(|(_, rows)| rows.count()), Some(answer.total), "{key}");
-        }
-        let verify = self.json("verify", &[]);
-        assert_eq!(verify["whole"], planned.len(), "{verify}");
-        for wrong in ["missing", "damaged", "unknown"] {
-            assert_eq!(verify[wrong], Value::Array(Vec::new()), "{verify}");
-        }
-    }
-
-    /// The items that a plan has.
-    fn planned(&self, more: &[&str]) -> Vec<String> {
-        let plan = self.json("backfill", &[more, &["--plan"]].concat());
-        let items = plan["items"].as_array().unwrap().iter();
-        items.map(|item| item["item"].as_str().unwrap().to_owned()).collect()
-    }
-}
-
-fn sorted(items: &[String]) -> Vec<&String> {
-    let mut items: Vec<&String> = items.iter().collect();
-    items.sort();
-    items
-}
 
 fn lake() -> Lake {
     Lake::new(Jolpica::start(History::new(1)))
@@ -163,6 +54,21 @@ fn seasons_are_stored_whole_and_once_and_again_only_where_they_have_changed() {
     assert!(lake.items().values().all(|count| *count <= 2));
     let verify = lake.json("verify", &[]);
     assert_eq!(verify["whole"], planned.len() + 2);
+}
+
+/// From 1950 on if `F1_WHOLE` asks for it.
+#[test]
+fn the_whole_history_is_stored_with_all_its_rows_in_about_a_thousand_requests() {
+    let is_whole = std::env::var_os("F1_WHOLE").is_some();
+    let lake = lake();
+    let seasons = ["--seasons", if is_whole { "1950.." } else { "2017..2018" }];
+    let planned = lake.planned(&seasons);
+    let before = lake.jolpica.asked().len();
+    lake.backfill(&seasons).expect(0);
+    lake.assert_whole(&planned);
+    let asked = lake.jolpica.asked().len() - before;
+    assert!(asked < if is_whole { 1400 } else { 100 }, "{asked} requests for {} items", planned.len());
+    println!("{} items in {asked} requests", planned.len());
 }
 
 #[test]
