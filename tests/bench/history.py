@@ -37,7 +37,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         path = self.path.split("?")[0]
-        season = re.findall(r"/(\d{4})", path)[0]
+        season = re.findall(r"(\d{4})", path)[0]
         race = lambda round: {"season": season, "round": str(round), "raceName": "A Grand Prix", "date": f"{season}-03-01"}
         if path.endswith("pitstops.json"):
             races = [{**race(path.split("/")[-2]), "PitStops": [{"driverId": "alonso", "lap": "9", "stop": "1"}]}]
