@@ -160,7 +160,11 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     pub async fn already_stored(&self, item: &str, sha256: &str) -> Result<Option<Object>> {
         let newest = match &self.bucket().if_changed {
             Some(Previous::Known(_, known)) if known != sha256 => None,
-            Some(Previous::Known(key, _)) => self.known(key.clone()).await?,
+            // Its metadata need not tell: it may have been sent while it was made.
+            Some(Previous::Known(key, known)) => {
+                let there = self.known(key.clone()).await?;
+                there.map(|object| Object { sha256: Some(known.clone()), ..object })
+            }
             _ => self.newest(item).await?,
         };
         Ok(newest.filter(|newest| newest.sha256.as_deref() == Some(sha256)))
