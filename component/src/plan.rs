@@ -15,7 +15,7 @@ use crate::http::client::Client;
 use crate::http::transport::{Clock, Transport};
 use crate::jolpica::Table;
 use crate::jolpica::endpoint::Scope;
-use crate::schedule::{Round, SessionRequest, events};
+use crate::schedule::{SessionRequest, events};
 use crate::session::{Event, FIRST_SEASON, SessionId, SessionName};
 use crate::source::{Item, Of, Source};
 use crate::upstreams::Upstreams;
@@ -127,8 +127,7 @@ impl Season<'_> {
     /// of the first race, if none is over yet.
     fn newest(&self) -> Option<i64> {
         if !self.is_known {
-            let over = NaiveDate::from_ymd_opt(self.season + 1, 1, 1)?;
-            return Some(NaiveDateTime::from(over).and_utc().timestamp());
+            return new_year(self.season + 1);
         }
         let ends = || self.races().map(race_end);
         ends().filter(|end| *end <= self.now.timestamp()).max().or_else(|| ends().min())
@@ -143,16 +142,10 @@ impl Season<'_> {
             match scope {
                 Scope::Everything => {}
                 Scope::Season => {
-                    // The calendar is there before the first race.
-                    let began = || {
-                        NaiveDate::from_ymd_opt(self.season, 1, 1)
-                            .map(|day| NaiveDateTime::from(day).and_utc())
-                    };
+                    let is_over = |end: &i64| *end <= self.now.timestamp();
                     let since = match endpoint.name {
-                        "races" => self
-                            .newest()
-                            .filter(|end| *end <= self.now.timestamp())
-                            .or(began().map(|day| day.timestamp())),
+                        // The calendar is there before the first race.
+                        "races" => self.newest().filter(is_over).or(new_year(self.season)),
                         _ => self.newest(),
                     };
                     all.push(planned(table(None), rounds, since));
@@ -198,14 +191,14 @@ impl Season<'_> {
     }
 }
 
+/// When a year begins.
+fn new_year(year: i32) -> Option<i64> {
+    let day = NaiveDate::from_ymd_opt(year, 1, 1)?;
+    Some(NaiveDateTime::from(day).and_utc().timestamp())
+}
+
 fn of_session(source: Source, id: SessionId) -> String {
-    let request = SessionRequest {
-        season: Some(id.season),
-        round: Some(Round::Number(id.round)),
-        session: Some(id.name),
-        as_of: None,
-    };
-    Item { source, of: Of::Session(request) }.name(Some(id))
+    Item { source, of: Of::Session(id.into()) }.name(Some(id))
 }
 
 /// When a race was over. Jolpica has no time of most races before 2005: their day was over.

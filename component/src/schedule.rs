@@ -48,6 +48,14 @@ impl SessionRequest {
     }
 }
 
+/// Asks for this session.
+impl From<SessionId> for SessionRequest {
+    fn from(SessionId { season, round, name }: SessionId) -> Self {
+        let round = Some(Round::Number(round));
+        SessionRequest { season: Some(season), round, session: Some(name), as_of: None }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Round {
     Number(u32),

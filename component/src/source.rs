@@ -1,7 +1,7 @@
 //! What can be asked for: the sources, and one document of a source.
 
 use crate::jolpica::{self, Table};
-use crate::schedule::{Round, SessionRequest};
+use crate::schedule::SessionRequest;
 use crate::session::{FIRST_SEASON, SessionId, SessionName};
 use crate::upstreams::Upstream;
 
@@ -154,14 +154,13 @@ fn session(text: &str) -> Option<SessionRequest> {
     let name = SessionName::parse(name).ok()?;
     let is_had = season >= FIRST_SEASON && round > 0;
     let is_written_so = format!("{season}/{round:02}/{}", name.in_season(season).abbreviation()) == text;
-    let round = Some(Round::Number(round));
-    let request = SessionRequest { season: Some(season), round, session: Some(name), as_of: None };
-    (is_had && is_written_so).then_some(request)
+    (is_had && is_written_so).then(|| SessionId { season, round, name }.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::Round;
 
     #[test]
     fn a_list_of_sources_has_each_once_in_the_order_of_a_run() {

@@ -18,7 +18,6 @@ use f1_ingest_component::plan::{Planned, Texts};
 use crate::lake::Lake;
 use crate::options::{HostOptions, When};
 use crate::outcome::{Outcome, exit_code};
-use crate::prepare::prepare;
 use crate::signals::Ending;
 use crate::variables::Variables;
 use line::{BackfillLine, Order};
@@ -61,7 +60,7 @@ pub struct Planning {
 }
 
 impl Planning {
-    /// Fails on wrong usage, before anything is sent.
+    /// `variables` are as a run is given them. Fails on wrong usage, before anything is sent.
     pub fn new(
         line: BackfillLine,
         arguments: Vec<String>,
@@ -71,7 +70,6 @@ impl Planning {
     ) -> Result<Planning> {
         let (texts, shard) = line.chosen(&arguments, &mut variables)?;
         let catalog = line.catalog.take(&mut variables)?;
-        let (variables, _) = prepare(&line.host, &arguments, variables)?;
         let host = HostOptions { progress: When::Never, ..line.host.clone() };
         let lake = Lake::open(&host, &arguments, &variables, catalog)?;
         Ok(Planning { line, arguments, lake, texts, shard, ending, log })

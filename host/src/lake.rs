@@ -11,6 +11,7 @@ use f1_ingest_component::error::Error;
 use f1_ingest_component::http::client::Client;
 use f1_ingest_component::http::gzip::Gunzip;
 use f1_ingest_component::http::transport::Response;
+use f1_ingest_component::http::url::authority;
 use f1_ingest_component::job::Job;
 use f1_ingest_component::options::{Command, read};
 use f1_ingest_component::plan::{self, Planned, Texts};
@@ -54,6 +55,18 @@ impl CatalogOption {
     }
 }
 
+/// The options of a command that asks a bucket.
+#[derive(Args)]
+pub struct LakeOptions {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    catalog: CatalogOption,
+    #[command(flatten)]
+    host: HostOptions,
+}
+
 /// A bucket, open.
 pub struct Lake {
     runtime: Runtime,
@@ -66,11 +79,8 @@ pub struct Lake {
 
 impl Lake {
     /// The bucket that a command is asked about; none if it was asked for help only, which is given. `L` is its line.
-    pub fn of_line<L: Parser>(
-        host: &HostOptions,
-        catalog: &CatalogOption,
-        arguments: &[String],
-    ) -> Result<Option<Lake>> {
+    pub fn of_line<L: Parser>(options: &LakeOptions, arguments: &[String]) -> Result<Option<Lake>> {
+        let LakeOptions { catalog, host, .. } = options;
         let mut variables = environment();
         let catalog = catalog.take(&mut variables)?;
         let (variables, command) = prepare(host, arguments, variables)?;
@@ -154,10 +164,17 @@ impl Lake {
         self.wait(self.s3().get(key))
     }
 
-    /// The SHA-256 of the document at a key, if it is there: what its metadata say, or else its bytes.
+    /// The SHA-256 of the document at a key, if it is there: what its metadata say, or else that of its bytes.
     pub fn hash(&self, key: &str) -> Result<Option<String>> {
-        let Some(object) = self.get(key)? else { return Ok(None) };
-        Ok(Some(hash_of(object)?))
+        let there = self.wait(self.client.retry(async || self.s3().head(key).await))?;
+        let said = there.and_then(|there| there.header("x-amz-meta-sha256").map(str::to_owned));
+        match said {
+            Some(sha256) => Ok(Some(sha256)),
+            None => {
+                let document = self.get(key)?.map(document).transpose()?;
+                Ok(document.map(|bytes| hex::encode(Sha256::digest(bytes))))
+            }
+        }
     }
 
     /// The keys of all that lies where the documents are.
@@ -176,16 +193,8 @@ impl Lake {
 
     /// `host[:port]` of the store.
     pub fn store(&self) -> String {
-        f1_ingest_component::http::url::authority(&self.job.bucket.url())
+        authority(&self.job.bucket.url())
     }
-}
-
-/// The SHA-256 of a document, before any compression.
-pub fn hash_of(object: Response) -> Result<String> {
-    if let Some(sha256) = object.header("x-amz-meta-sha256") {
-        return Ok(sha256.to_owned());
-    }
-    Ok(hex::encode(Sha256::digest(document(object)?)))
 }
 
 /// The bytes of a document, without the object's compression.

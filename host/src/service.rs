@@ -216,7 +216,8 @@ impl Service {
         let (line, arguments) = take::<BackfillLine>(arguments)?;
         let line = BackfillLine { host: self.runner.host.clone(), ..line };
         let log = Log::new(self.log_format, random::hex_of(16));
-        let planning = Planning::new(line, arguments, environment(), self.ending.clone(), log.clone())?;
+        let (variables, _) = prepare(&line.host, &arguments, environment())?;
+        let planning = Planning::new(line, arguments, variables, self.ending.clone(), log.clone())?;
         self.runner.observed(&log, || planning.carried_out())
     }
 

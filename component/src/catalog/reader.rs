@@ -64,28 +64,31 @@ impl Reading {
 ///
 /// Needs s3:ListBucket and s3:GetObject. Fails if the store refuses a listing.
 pub async fn read<R: Transport + Clock>(s3: &S3Client<'_, R>, prefix: &Prefix) -> Result<Reading> {
-    let mut reading = Reading::default();
-    let mut since = DateTime::UNIX_EPOCH;
-    if let Some(Snapshot { made, covers, lake, .. }) =
-        newest_snapshot(s3, prefix, &mut reading.damaged).await?
-    {
-        since = DateTime::from_timestamp(made, 0).unwrap_or_default() - MARGIN;
-        reading = Reading { lake, covers, ..reading };
-    }
-    records(s3, prefix, since, &mut reading).await?;
-    s3.listed(ROOT, &after(ROOT, since), |object| {
-        reading.keys += 1;
-        reading.lake.add_key(&object.key, object.size);
-    })
-    .await?;
-    Ok(reading)
+    let mut damaged = Vec::new();
+    let (reading, since) = match newest_snapshot(s3, prefix, &mut damaged).await? {
+        Some(Snapshot { made, covers, lake, .. }) => {
+            let made = DateTime::from_timestamp(made, 0).unwrap_or_default();
+            (Reading { lake, covers, damaged, ..Reading::default() }, made - MARGIN)
+        }
+        None => (Reading { damaged, ..Reading::default() }, DateTime::UNIX_EPOCH),
+    };
+    completed(s3, prefix, since, reading).await
 }
 
 /// Reads a bucket as if it had no snapshot: from its records and keys alone.
 pub async fn afresh<R: Transport + Clock>(s3: &S3Client<'_, R>, prefix: &Prefix) -> Result<Reading> {
-    let mut reading = Reading::default();
-    records(s3, prefix, DateTime::UNIX_EPOCH, &mut reading).await?;
-    s3.listed(ROOT, "", |object| {
+    completed(s3, prefix, DateTime::UNIX_EPOCH, Reading::default()).await
+}
+
+/// Adds the records and keys from `since` on.
+async fn completed<R: Transport + Clock>(
+    s3: &S3Client<'_, R>,
+    prefix: &Prefix,
+    since: DateTime<Utc>,
+    mut reading: Reading,
+) -> Result<Reading> {
+    records(s3, prefix, since, &mut reading).await?;
+    s3.listed(ROOT, &after(ROOT, since), |object| {
         reading.keys += 1;
         reading.lake.add_key(&object.key, object.size);
     })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::report::{Failure, Report, Stored};
 use crate::s3::key::Key;
 
@@ -59,16 +59,11 @@ pub fn entries(report: &Report, now: i64) -> Vec<Entry> {
         let Key { item, seconds, .. } = key(object)?;
         Some(Entry { item, at: now, became: Became::Unchanged { seconds } })
     });
-    let failed = report.failed.iter().filter(|failure| !failure.item.is_empty()).map(
-        |Failure { item, error, .. }| {
-            let why = error.message.clone();
-            let became = match error.kind {
-                Kind::NotFound | Kind::NotPublished => Became::Absent { why },
-                kind => Became::Failed { kind: kind.name().to_owned(), why },
-            };
-            Entry { item: item.clone(), at: now, became }
-        },
-    );
+    let failed = report
+        .failed
+        .iter()
+        .filter(|failure| !failure.item.is_empty())
+        .map(|Failure { item, error, .. }| Entry { item: item.clone(), at: now, became: error.into() });
     stored.chain(unchanged).chain(failed).collect()
 }
 
@@ -136,4 +131,14 @@ pub enum Became {
         kind: String,
         why: String,
     },
+}
+
+impl From<&Error> for Became {
+    fn from(error: &Error) -> Became {
+        let why = error.message.clone();
+        match error.kind {
+            Kind::NotFound | Kind::NotPublished => Became::Absent { why },
+            kind => Became::Failed { kind: kind.name().to_owned(), why },
+        }
+    }
 }

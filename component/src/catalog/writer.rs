@@ -3,7 +3,7 @@
 use super::reader::{Reading, Snapshot};
 use super::record::{Record, SCHEMA};
 use super::{Prefix, day};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::http::transport::{Clock, Transport};
 use crate::s3::client::S3Client;
 
@@ -33,10 +33,6 @@ pub async fn snapshot<R: Transport + Clock>(
 }
 
 fn json(what: &impl serde::Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(what).map_err(|error| {
-        crate::error::Error::new(
-            crate::error::Kind::StoreRefused,
-            format!("the catalogue cannot be written: {error}"),
-        )
-    })
+    serde_json::to_vec(what)
+        .map_err(|error| Error::new(Kind::StoreRefused, format!("the catalogue cannot be written: {error}")))
 }

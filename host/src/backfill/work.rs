@@ -8,7 +8,7 @@ use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use f1_ingest_component::catalog::Reading;
 use f1_ingest_component::catalog::lake::Version;
-use f1_ingest_component::catalog::record::{Became, Entry, Record, RunNote, SCHEMA, entries};
+use f1_ingest_component::catalog::record::{Entry, Record, RunNote, SCHEMA, entries};
 use f1_ingest_component::error::{Error, Kind};
 use f1_ingest_component::http::url::authority;
 use f1_ingest_component::jolpica::changes::Changes;
@@ -68,14 +68,19 @@ struct PutOff {
     items: usize,
 }
 
+/// The time of a unix second.
+fn instant(seconds: u64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds.try_into().ok()?, 0)
+}
+
+fn shown(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 /// How many requests to Jolpica an item takes.
 fn jolpica(planned: &Planned) -> u32 {
-    planned
-        .cost
-        .iter()
-        .filter(|(upstream, _)| *upstream == Upstream::Jolpica)
-        .map(|(_, requests)| requests)
-        .sum()
+    let cost = planned.cost.iter().filter(|(upstream, _)| *upstream == Upstream::Jolpica);
+    cost.map(|(_, requests)| requests).sum()
 }
 
 /// What comes after an item.
@@ -135,12 +140,10 @@ impl<'a> Backfill<'a> {
                 }
                 match self.one(&planned, why)? {
                     Next::Again(at) => {
-                        let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-                        self.bar.suspend(|| {
-                            self.log.info(&format!("{done} of {count} items are done; going on at {at}"))
-                        });
+                        let line = format!("{done} of {count} items are done; going on at {}", shown(at));
+                        self.bar.suspend(|| self.log.info(&line));
                         self.note()?;
-                        self.ending.sleep_until(at.parse().unwrap_or_default());
+                        self.ending.sleep_until(at);
                     }
                     next => break next,
                 }
@@ -230,8 +233,11 @@ impl<'a> Backfill<'a> {
     /// Whether the hour has no room for all requests of an item: half a document would be asked for in vain.
     fn must_wait(&mut self, planned: &Planned) -> Option<Next> {
         let budget = self.budget.as_ref()?;
-        let at =
-            budget.room_for(Some(jolpica(planned) as usize).filter(|requests| *requests > 0)?).ok()??;
+        let requests = jolpica(planned) as usize;
+        if requests == 0 {
+            return None;
+        }
+        let at = budget.room_for(requests).ok()??;
         if self.waits {
             return Some(Next::Again(at));
         }
@@ -274,15 +280,14 @@ impl<'a> Backfill<'a> {
     fn failed(&mut self, planned: &Planned, failure: Failure) -> Next {
         let error = &failure.error;
         let host = error.host().filter(|host| self.hosts_of(planned).contains(host));
-        let at = now();
+        let entry = Entry { item: planned.name.clone(), at: now(), became: error.into() };
         match (error.kind, host) {
             (Kind::NotFound | Kind::NotPublished, _) => {
-                let became = Became::Absent { why: error.message.clone() };
-                self.became(vec![Entry { item: planned.name.clone(), at, became }]);
+                self.became(vec![entry]);
                 return Next::Go;
             }
             (Kind::RateLimited, Some(_)) if self.waits => {
-                let until = error.until.and_then(|until| DateTime::from_timestamp(until.try_into().ok()?, 0));
+                let until = error.until.and_then(instant);
                 return Next::Again(until.unwrap_or(Utc::now() + TimeDelta::minutes(15)));
             }
             (Kind::RateLimited, Some(host)) => {
@@ -304,12 +309,10 @@ impl<'a> Backfill<'a> {
             }
             _ => {}
         }
-        let kind = error.kind;
-        let became = Became::Failed { kind: kind.name().to_owned(), why: error.message.clone() };
         let is_of_store = error.host() == Some(self.lake.store())
-            || matches!(kind, Kind::Credentials | Kind::NoSuchBucket | Kind::ClockSkew | Kind::Usage);
+            || matches!(error.kind, Kind::Credentials | Kind::NoSuchBucket | Kind::ClockSkew | Kind::Usage);
         self.report.failed.push(failure);
-        self.became(vec![Entry { item: planned.name.clone(), at, became }]);
+        self.became(vec![entry]);
         if is_of_store { Next::Stop } else { Next::Go }
     }
 
@@ -362,9 +365,8 @@ impl<'a> Backfill<'a> {
              {kept} were there, {known_absent} known to be absent, {future} still to come"
         )];
         lines.extend(self.put_off.iter().map(|(host, PutOff { kind, until, items })| {
-            let until = until.and_then(|until| DateTime::from_timestamp(until.try_into().ok()?, 0));
-            let when = match until {
-                Some(until) => format!("it goes on at {}", until.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            let when = match until.and_then(instant) {
+                Some(until) => format!("it goes on at {}", shown(until)),
                 None => "the next run asks again".into(),
             };
             format!("{host} ({}) puts off {items} items; {when}", kind.name())

@@ -19,22 +19,22 @@ use crate::variables::environment;
 pub fn backfill(arguments: Vec<String>) -> Result<u8> {
     watched(arguments, |arguments| {
         let (line, arguments) = take::<BackfillLine>(arguments)?;
-        let log_format = match prepare(&line.host, &arguments, environment())?.1 {
-            Command::Help => {
+        let (variables, log_format) = match prepare(&line.host, &arguments, environment())? {
+            (_, Command::Help) => {
                 announce(&help::<BackfillLine>());
                 return Ok(0);
             }
-            Command::Version => {
+            (_, Command::Version) => {
                 announce(&version());
                 return Ok(0);
             }
-            Command::Ingest(job) => job.log_format,
+            (variables, Command::Ingest(job)) => (variables, job.log_format),
         };
         let log = Log::new(log_format, random::hex_of(16));
         let observers = Observers::new(&line.host)?;
         let (is_plan, is_json) = (line.plan, line.json);
         let ending = if is_plan { Ending::default() } else { Ending::heeded()? };
-        let planning = Planning::new(line, arguments, environment(), ending, log.clone())?;
+        let planning = Planning::new(line, arguments, variables, ending, log.clone())?;
         if is_plan {
             let (items, lake) = planning.planned()?;
             announce(&if is_json {

@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::Parser;
 use f1_ingest_component::catalog::record::{Became, Entry};
 use f1_ingest_component::s3::key::Key;
+use serde_json::json;
 
 use crate::command_line::take;
-use crate::lake::{CatalogOption, Lake};
-use crate::options::HostOptions;
+use crate::lake::{Lake, LakeOptions};
 use crate::random;
 use crate::stdio::announce;
 
@@ -16,15 +16,13 @@ use crate::stdio::announce;
 #[command(name = "f1-ingest catalog rebuild", disable_help_flag = true)]
 struct RebuildLine {
     #[command(flatten)]
-    catalog: CatalogOption,
-    #[command(flatten)]
-    host: HostOptions,
+    lake: LakeOptions,
 }
 
 /// Writes a snapshot that owes nothing to earlier ones. The hashes that no run noted are read from the objects' metadata.
 pub fn rebuild(arguments: Vec<String>) -> Result<u8> {
     let (line, arguments) = take::<RebuildLine>(arguments)?;
-    let Some(lake) = Lake::of_line::<RebuildLine>(&line.host, &line.catalog, &arguments)? else {
+    let Some(lake) = Lake::of_line::<RebuildLine>(&line.lake, &arguments)? else {
         return Ok(0);
     };
     let mut reading = lake.read_afresh()?;
@@ -41,6 +39,9 @@ pub fn rebuild(arguments: Vec<String>) -> Result<u8> {
     entries.into_iter().for_each(|entry| reading.lake.add_entry(entry));
     let (items, damaged) = (reading.lake.items.len(), reading.damaged.len());
     lake.snapshot(&reading, &random::hex_of(16))?;
-    announce(&format!("a new snapshot of {items} items; {damaged} damaged records were left out\n"));
+    announce(&match line.lake.json {
+        true => format!("{}\n", json!({"items": items, "damaged": damaged})),
+        false => format!("a new snapshot of {items} items; {damaged} damaged records were left out\n"),
+    });
     Ok(0)
 }

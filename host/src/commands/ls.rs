@@ -7,28 +7,22 @@ use f1_ingest_component::s3::key::Key;
 use serde_json::json;
 
 use crate::command_line::{positional, take};
-use crate::lake::{CatalogOption, Lake};
-use crate::options::HostOptions;
+use crate::lake::{Lake, LakeOptions};
 use crate::stdio::announce;
 
 /// The host's part of the command line.
 #[derive(Parser)]
 #[command(name = "f1-ingest ls", disable_help_flag = true)]
 struct LsLine {
-    /// As JSON, with sizes and hashes
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    catalog: CatalogOption,
-    #[command(flatten)]
-    host: HostOptions,
+    lake: LakeOptions,
 }
 
 /// Prints keys. Gives exit code 0 if there are any, else 1.
 pub fn ls(arguments: Vec<String>) -> Result<u8> {
     let (line, arguments) = take::<LsLine>(arguments)?;
     let (item, arguments) = positional(arguments)?;
-    let Some(lake) = Lake::of_line::<LsLine>(&line.host, &line.catalog, &arguments)? else { return Ok(0) };
+    let Some(lake) = Lake::of_line::<LsLine>(&line.lake, &arguments)? else { return Ok(0) };
     let reading = lake.read_and_compact()?;
     let below = item.map(|item| item.trim_matches('/').to_owned()).filter(|item| !item.is_empty());
     let is_asked = |name: &str| {
@@ -44,7 +38,7 @@ pub fn ls(arguments: Vec<String>) -> Result<u8> {
     let mut text = String::new();
     for (item, version) in &all {
         let key = Key::new(item, version.seconds)?.to_string();
-        text.push_str(&match line.json {
+        text.push_str(&match line.lake.json {
             true => {
                 let Version { seconds, size, .. } = version;
                 json!({"key": key, "item": item, "seconds": seconds, "size": size, "sha256": version.hash()})

@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 
 use crate::budget::{Budget, Left};
 use crate::command_line::take;
-use crate::lake::{CatalogOption, Lake};
-use crate::options::HostOptions;
+use crate::lake::{Lake, LakeOptions};
 use crate::stdio::announce;
 
 /// How many of the last runs are shown.
@@ -22,25 +21,20 @@ const RUNS: usize = 5;
 #[derive(Parser)]
 #[command(name = "f1-ingest status", disable_help_flag = true)]
 struct StatusLine {
-    /// As JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    catalog: CatalogOption,
-    #[command(flatten)]
-    host: HostOptions,
+    lake: LakeOptions,
 }
 
 /// Prints what the catalogue says.
 pub fn status(arguments: Vec<String>) -> Result<u8> {
     let (line, arguments) = take::<StatusLine>(arguments)?;
-    let Some(lake) = Lake::of_line::<StatusLine>(&line.host, &line.catalog, &arguments)? else {
+    let Some(lake) = Lake::of_line::<StatusLine>(&line.lake, &arguments)? else {
         return Ok(0);
     };
     let status = Status::of(&lake.read_and_compact()?);
     let left = Budget::of(&lake.job).and_then(|budget| budget.left().ok());
     let bucket = &lake.job.bucket.name;
-    announce(&match line.json {
+    announce(&match line.lake.json {
         true => {
             let mut json = status.to_json(bucket);
             json["budget"] = left.map_or(Value::Null, |Left { left, of, next }| {

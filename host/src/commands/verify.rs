@@ -10,8 +10,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::command_line::take;
-use crate::lake::{CatalogOption, Lake, document};
-use crate::options::HostOptions;
+use crate::lake::{Lake, LakeOptions, document};
 use crate::stdio::announce;
 
 /// The host's part of the command line.
@@ -21,13 +20,8 @@ struct VerifyLine {
     /// Read so many objects, taken evenly from all, not every one
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    catalog: CatalogOption,
-    #[command(flatten)]
-    host: HostOptions,
+    lake: LakeOptions,
 }
 
 /// Objects by what is wrong with them.
@@ -47,7 +41,7 @@ struct Found {
 /// Compares. Gives exit code 0 if nothing is missing or damaged, else 1.
 pub fn verify(arguments: Vec<String>) -> Result<u8> {
     let (line, arguments) = take::<VerifyLine>(arguments)?;
-    let Some(lake) = Lake::of_line::<VerifyLine>(&line.host, &line.catalog, &arguments)? else {
+    let Some(lake) = Lake::of_line::<VerifyLine>(&line.lake, &arguments)? else {
         return Ok(0);
     };
     let reading = lake.read_and_compact()?;
@@ -69,7 +63,7 @@ pub fn verify(arguments: Vec<String>) -> Result<u8> {
     for (key, version) in all.into_iter().step_by(step) {
         compare(&lake, key, version, &mut found)?;
     }
-    announce(&match line.json {
+    announce(&match line.lake.json {
         true => format!("{:#}\n", found.to_json()),
         false => found.to_text(),
     });
