@@ -1,7 +1,7 @@
 //! Compiled components, kept between runs: compiling takes longer than most runs.
 //!
 //! wasmtime has a cache of its own, but compresses what it keeps, and unpacking took half of a short run. These files
-//! hold the code as it is, and a digest.
+//! hold the code as it is, its key and a checksum.
 
 mod trust;
 
@@ -12,19 +12,23 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, anyhow, bail};
+use crc_fast::{CrcAlgorithm, Digest};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 
 use crate::files::{folder_of, make_private, own_folder};
 
-/// How many compiled components are kept: the newest ones.
-const KEPT: usize = 4;
+/// How many compiled components are kept: the newest ones. There are two for each version: one can be interrupted.
+const KEPT: usize = 8;
 
-/// How many bytes of a digest follow the code.
-const DIGEST: usize = 32;
+/// How many bytes follow the code: its key, and a checksum.
+const SEAL: usize = 32 + 8;
 
-/// Compiles `wasm`, which has this BLAKE3 hash, or takes what an earlier run kept. If it cannot be kept, everything works, only more slowly. Fails
-/// if `wasm` is not a component.
+/// What these bytes are: other versions' files, which end otherwise, have other names.
+const SEALED_BY: &[u8] = b"key and CRC-64";
+
+/// Compiles `wasm`, which has this BLAKE3 hash, or takes what an earlier run kept. If it cannot be kept, everything works,
+/// only more slowly. Fails if `wasm` is not a component.
 pub fn component(engine: &Engine, wasm: &[u8], hash: &str) -> Result<Component> {
     let key = key(engine, hash);
     let folder = own_folder("XDG_CACHE_HOME", ".cache");
@@ -54,6 +58,9 @@ fn found(engine: &Engine, file: &Path, key: &[u8; 32]) -> anyhow::Result<Option<
 
 /// What a component is compiled to with this wasmtime, its settings and this processor has this digest's key: no other
 /// component's code, and no other wasmtime's, passes for it.
+///
+/// Who may write to such a file could forge any digest that is kept there; `trust` keeps others away. What is left is
+/// damage, and CRC-64 sees it in a tenth of the time that a cryptographic hash takes, which every start would wait for.
 fn key(engine: &Engine, hash: &str) -> [u8; 32] {
     struct Into<'a>(&'a mut blake3::Hasher);
     impl Hasher for Into<'_> {
@@ -66,6 +73,7 @@ fn key(engine: &Engine, hash: &str) -> [u8; 32] {
     }
     let mut hasher = blake3::Hasher::new();
     engine.precompile_compatibility_hash().hash(&mut Into(&mut hasher));
+    hasher.update(SEALED_BY);
     *hasher.update(hash.as_bytes()).finalize().as_bytes()
 }
 
@@ -95,22 +103,35 @@ fn kept(engine: &Engine, file: &Path, key: &[u8; 32]) -> anyhow::Result<Option<C
 
 /// Copies code whose digest follows it. Fails if they do not belong together; the copy is nobody's then.
 fn copy_checked(mut file: File, key: &[u8; 32], copy: &mut Copy) -> anyhow::Result<()> {
-    let mut left = file.metadata()?.len().checked_sub(DIGEST as u64).context("it is cut short")?;
-    let (mut hasher, mut piece) = (blake3::Hasher::new_keyed(key), vec![0; 1 << 18]);
+    let mut left = file.metadata()?.len().checked_sub(SEAL as u64).context("it is cut short")?;
+    let (mut sum, mut piece) = (checksum(), vec![0; 1 << 18]);
     while left > 0 {
         let length = left.min(piece.len() as u64);
         let piece = &mut piece[..length as usize];
         file.read_exact(piece)?;
-        hasher.update(piece);
+        sum.update(piece);
         copy.write_all(piece)?;
         left -= length;
     }
-    let mut digest = [0; DIGEST];
-    file.read_exact(&mut digest)?;
-    if hasher.finalize() != blake3::Hash::from_bytes(digest) {
+    let mut seal = [0; SEAL];
+    file.read_exact(&mut seal)?;
+    if seal != sealed(key, &sum) {
         bail!("it is damaged, or another component's");
     }
     Ok(())
+}
+
+fn checksum() -> Digest {
+    Digest::new(CrcAlgorithm::Crc64Nvme)
+}
+
+/// What follows code that has this key and checksum.
+fn sealed(key: &[u8; 32], sum: &Digest) -> [u8; SEAL] {
+    let mut seal = [0; SEAL];
+    let (of_key, of_sum) = seal.split_at_mut(key.len());
+    of_key.copy_from_slice(key);
+    of_sum.copy_from_slice(&sum.finalize().to_le_bytes());
+    seal
 }
 
 /// Compiled code in memory.
@@ -159,7 +180,9 @@ fn keep(component: &Component, file: &Path, key: &[u8; 32]) -> anyhow::Result<()
     let compiled = component.serialize().map_err(plain)?;
     let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
     unfinished.write_all(&compiled)?;
-    unfinished.write_all(blake3::keyed_hash(key, &compiled).as_bytes())?;
+    let mut sum = checksum();
+    sum.update(&compiled);
+    unfinished.write_all(&sealed(key, &sum))?;
     unfinished.persist(file)?;
     let mut files: Vec<(SystemTime, PathBuf)> = fs::read_dir(folder)?
         .filter_map(|file| {
