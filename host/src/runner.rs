@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, anyhow};
@@ -14,6 +13,7 @@ use f1_ingest_component::job::Job;
 use f1_ingest_component::log::{Format, Log};
 use f1_ingest_component::report::Report;
 use tokio::sync::oneshot::{self, Receiver};
+use wasmtime::Store;
 
 use crate::bindings::{self, TypedPre, job::Request};
 use crate::credentials;
@@ -22,7 +22,7 @@ use crate::options::HostOptions;
 use crate::outbound::{Outbound, Watch};
 use crate::outcome::{Outcome, exit_code};
 use crate::random;
-use crate::sandbox::{Guest, MockFile, Sandbox};
+use crate::sandbox::{Guest, MockFile, Overdue, Sandbox};
 use crate::signals::Signals;
 use crate::stdio;
 use crate::stop::{Cause, Stage};
@@ -55,34 +55,17 @@ impl Limit {
     }
 }
 
-/// A runner that is not ready yet.
-pub struct Coming(JoinHandle<Result<Room>>);
-
-impl Coming {
-    /// The runner, once it is ready. Fails as [`Runner::new`] does.
-    pub fn ready(self, observers: Observers) -> Result<Runner> {
-        let room = self.0.join().map_err(|_| anyhow!("the component's thread died"))??;
-        Ok(Runner { host: room.host.clone(), room: Arc::new(room), observers: Arc::new(observers) })
-    }
-}
-
 /// How a run went: why it was ended from outside, if it was, and what it returned, if it did.
 type Ended = (Option<Cause>, Option<Result<(u8, Report)>>);
 
 impl Runner {
     /// Compiles the component that `host` names. Fails, as wrong usage, if it is not one that a sandbox can run.
-    pub fn new(host: HostOptions, observers: Observers) -> Result<Runner> {
-        Runner::coming(host).ready(observers)
-    }
-
-    /// Begins to compile the component, or to read what is kept of it, while the caller goes on.
-    pub fn coming(host: HostOptions) -> Coming {
-        Coming(std::thread::spawn(move || {
-            let sandbox = Sandbox::new(&host)?;
-            let component = TypedPre::new(sandbox.component.clone())
-                .map_err(|_| Error::usage("the component does not export f1:ingest/job"))?;
-            Ok(Room { host, sandbox, component })
-        }))
+    pub fn new(host: HostOptions, overdue: Overdue, observers: Observers) -> Result<Runner> {
+        let sandbox = Sandbox::new(&host, overdue)?;
+        let component = TypedPre::new(sandbox.component.clone())
+            .map_err(|_| Error::usage("the component does not export f1:ingest/job"))?;
+        let room = Arc::new(Room { host: host.clone(), sandbox, component });
+        Ok(Runner { host, room, observers: Arc::new(observers) })
     }
 
     /// Runs `job`, which these arguments and variables ask for, in a sandbox of its own, and waits until it has
@@ -250,9 +233,11 @@ impl Room {
         let (done, run) = oneshot::channel();
         let room = self.clone();
         std::thread::Builder::new().name("run".to_owned()).spawn(move || {
+            // To drop a guest takes time, which nobody has to wait for.
+            let mut guest = None;
             let result = runtime.block_on(async {
                 tokio::select! {
-                    result = room.sandboxed(arguments, &variables, &job, &watch, &log) => result,
+                    result = room.sandboxed(arguments, &variables, &job, &watch, &log, &mut guest) => result,
                     () = watch.stop.reached(Stage::Over) => Err(anyhow!("the run was dropped")),
                 }
             });
@@ -270,6 +255,7 @@ impl Room {
         job: &Job,
         watch: &Watch,
         log: &Log,
+        room_for: &mut Option<Store<Guest>>,
     ) -> Result<(u8, Report)> {
         let profile = self.host.profile.as_deref();
         let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
@@ -277,12 +263,12 @@ impl Room {
         let outbound = Outbound::new(&self.host, &variables, job, endpoint, watch.clone(), log.clone());
         let outbound = outbound.await?;
         let progress = outbound.progress.clone();
-        let mut guest = self.sandbox.guest(&variables, file.as_ref(), Arc::new(outbound))?;
+        let guest = room_for.insert(self.sandbox.guest(&variables, file.as_ref(), Arc::new(outbound))?);
         let request = Request { arguments, run_id: Some(log.run_id.clone()), names_sources: true };
         watch.begun.store(true, Ordering::Relaxed);
         let report = self
             .sandbox
-            .limited(&mut guest, async |guest| {
+            .limited(guest, async |guest| {
                 let component = self.component.instantiate_async(&mut *guest).await?;
                 component.f1_ingest_job().call_ingest(guest, &request).await
             })

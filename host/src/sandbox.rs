@@ -31,13 +31,24 @@ const EMBEDDED_HASH: &str = env!("F1_INGEST_COMPONENT_HASH");
 /// needs. Each takes the host's memory, a list of headers up to 128 KiB.
 const HANDLES: usize = 1_000;
 
-/// How often a busy guest is interrupted, so that the time limit can end it.
+/// How often a busy guest is interrupted, if it is at all.
 const TICK: Duration = Duration::from_millis(20);
+
+/// What becomes of a guest that computes on when its time is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Overdue {
+    /// It is interrupted: this process goes on without it.
+    Interrupted,
+    /// It ends with the process, which is about to end. To ask whether it is to be interrupted takes a guest a quarter
+    /// of its time.
+    LeftBehind,
+}
 
 /// A component, compiled and linked to WASI, and its limits.
 pub struct Sandbox {
     engine: Engine,
     pub component: InstancePre<Guest>,
+    overdue: Overdue,
     /// The memory limit, in bytes.
     memory: usize,
 }
@@ -45,9 +56,9 @@ pub struct Sandbox {
 impl Sandbox {
     /// Compiles the component that the options name and links it. Fails if the file cannot be read, is not a component
     /// or needs more of its runtime than WASI.
-    pub fn new(options: &HostOptions) -> Result<Sandbox> {
+    pub fn new(options: &HostOptions, overdue: Overdue) -> Result<Sandbox> {
         let mut config = Config::new();
-        config.epoch_interruption(true);
+        config.epoch_interruption(overdue == Overdue::Interrupted);
         // Both are for debuggers, and would lengthen what every start reads.
         config.generate_address_map(false);
         config.native_unwind_info(false);
@@ -63,15 +74,10 @@ impl Sandbox {
         let component = linker.instantiate_pre(&component).map_err(|error| {
             Error::usage(format!("the component needs something that the sandbox lacks: {error:#}"))
         })?;
-        let ticks = engine.weak();
-        std::thread::spawn(move || {
-            while let Some(engine) = ticks.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(TICK);
-            }
-        });
-        Ok(Sandbox { engine, component, memory: options.max_memory })
+        if overdue == Overdue::Interrupted {
+            tick(&engine);
+        }
+        Ok(Sandbox { engine, component, overdue, memory: options.max_memory })
     }
 
     /// A fresh sandbox for one run: these variables, this file, these requests, and nothing else.
@@ -99,8 +105,10 @@ impl Sandbox {
         };
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        if self.overdue == Overdue::Interrupted {
+            store.set_epoch_deadline(1);
+            store.epoch_deadline_async_yield_and_update(1);
+        }
         Ok(store)
     }
 
@@ -124,6 +132,18 @@ impl Sandbox {
             None => anyhow!("the component failed: {}", error.root_cause()),
         })
     }
+}
+
+/// Interrupts the engine's guests from time to time, for as long as there is the engine.
+fn tick(engine: &Engine) {
+    let ticks = engine.weak();
+    std::thread::spawn(move || {
+        while let Some(engine) = ticks.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    });
 }
 
 fn load(engine: &Engine, file: &Path, limit: Duration) -> Result<Component> {

@@ -29,6 +29,7 @@ use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::progress::of_plan;
 use crate::runner::{Limit, Runner};
+use crate::sandbox::Overdue;
 use crate::signals::Ending;
 
 /// So many items are done before they are noted, or so long.
@@ -106,7 +107,7 @@ impl<'a> Backfill<'a> {
         let run = RunNote::new(log.run_id.clone(), "backfill", now());
         Ok(Backfill {
             lake,
-            runner: Runner::new(host, Observers::default())?,
+            runner: Runner::new(host, Overdue::Interrupted, Observers::default())?,
             arguments,
             reading,
             waits,

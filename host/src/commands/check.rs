@@ -33,7 +33,7 @@ use crate::outbound::{Outbound, Watch};
 use crate::prepare::prepare;
 use crate::proxies::Proxies;
 use crate::random;
-use crate::sandbox::{MockFile, Sandbox};
+use crate::sandbox::{MockFile, Overdue, Sandbox};
 use crate::stdio::announce;
 use crate::stop::within;
 use crate::variables::environment;
@@ -64,7 +64,7 @@ fn checked(host: HostOptions, arguments: Vec<String>) -> Result<u8> {
     // What else keeps a run from beginning.
     Observers::new(&host)?;
     if host.component.is_some() {
-        Sandbox::new(&host)?;
+        Sandbox::new(&host, Overdue::LeftBehind)?;
     }
     let http = job.http(random::number());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

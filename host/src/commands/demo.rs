@@ -12,6 +12,7 @@ use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::prepare::prepare;
 use crate::runner::{Limit, Runner};
+use crate::sandbox::Overdue;
 use crate::store::{BUCKET, request};
 use crate::variables::Variables;
 
@@ -48,7 +49,7 @@ pub fn demo() -> Result<u8> {
 
     println!("The job fetches the last race's result (here from a recording, of a race that never was) and");
     println!("stores it in an S3 bucket (here in ./{FOLDER}). It prints the key of what it stored:\n");
-    let runner = Runner::new(host, Observers::default())?;
+    let runner = Runner::new(host, Overdue::LeftBehind, Observers::default())?;
     let outcome = runner.ingest(Vec::new(), variables, *job, Limit::from_now())?;
     let Some(stored) = outcome.report.stored.last() else { return Ok(outcome.exit_code()) };
 

@@ -11,6 +11,7 @@ use crate::observe::{Observers, watched};
 use crate::options::HostOptions;
 use crate::prepare::prepare;
 use crate::runner::{Limit, Runner};
+use crate::sandbox::Overdue;
 use crate::stdio::announce;
 use crate::variables::environment;
 
@@ -27,7 +28,6 @@ struct RunLine {
 pub fn run(arguments: Vec<String>) -> Result<u8> {
     watched(arguments, |arguments| {
         let (RunLine { host }, arguments) = take::<RunLine>(arguments)?;
-        let coming = Runner::coming(host.clone());
         let clock = Instant::now();
         match prepare(&host, &arguments, environment())? {
             (_, Command::Help) => announce(&help::<RunLine>()),
@@ -35,7 +35,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
             (variables, Command::Ingest(job)) => {
                 let waited = clock.elapsed();
                 let observers = Observers::new(&host)?;
-                let runner = coming.ready(observers)?;
+                let runner = Runner::new(host, Overdue::LeftBehind, observers)?;
                 // The time that it takes to compile the component is not the run's.
                 let began = Instant::now() - waited;
                 let limit = Limit { began, heeds_signals: true };

@@ -17,6 +17,7 @@ use crate::observe::{Observers, watched};
 use crate::options::HostOptions;
 use crate::prepare::prepare;
 use crate::runner::Runner;
+use crate::sandbox::Overdue;
 use crate::scheduled::{LastRun, keep};
 use crate::service::Service;
 use crate::stdio::{announce, say};
@@ -65,7 +66,8 @@ fn until_stopped(line: ServeLine, arguments: Vec<String>, log_format: Format) ->
     let token = variable("F1_INGEST_TOKEN");
     let callers = if token.is_some() { Callers::WithToken } else { Callers::Programs };
     let observers = Observers::new(&host)?;
-    let service = Service::new(Runner::new(host, observers)?, arguments, backfill, log_format, token);
+    let runner = Runner::new(host, Overdue::Interrupted, observers)?;
+    let service = Service::new(runner, arguments, backfill, log_format, token);
 
     listen::runtime()?.block_on(async {
         let listener = listen::bind(&listen).await?;
