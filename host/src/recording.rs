@@ -13,6 +13,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The name of the index in a recording's folder.
@@ -34,7 +35,7 @@ struct Entry {
     remarks: serde_json::Map<String, serde_json::Value>,
 }
 
-fn read_index(folder: &Path) -> Result<Index> {
+fn read_index<E: DeserializeOwned>(folder: &Path) -> Result<BTreeMap<String, E>> {
     let path = folder.join(INDEX);
     let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text)
@@ -113,7 +114,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(read_index(folder.path()).unwrap().len(), 80);
+        assert_eq!(read_index::<Entry>(folder.path()).unwrap().len(), 80);
     }
 
     #[cfg(unix)]

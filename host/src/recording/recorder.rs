@@ -49,7 +49,7 @@ impl Recorder {
             .with_context(|| format!("cannot make {}", folder.display()))
             .map_err(cannot)?;
         if folder.join(INDEX).exists() {
-            read_index(folder).map_err(cannot)?;
+            read_index::<Entry>(folder).map_err(cannot)?;
         }
         Ok(Arc::new(Recorder { folder: folder.to_owned(), index: Mutex::new(()) }))
     }

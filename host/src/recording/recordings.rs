@@ -1,6 +1,6 @@
 //! Answers from recordings.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,9 @@ use bytes::Bytes;
 use f1_ingest_component::error::Error;
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use serde::Deserialize;
 
-use super::{Entry, decoded, read_index};
+use super::{decoded, read_index};
 use crate::files::is_inside;
 
 /// Headers that belong to a message on the wire: a replayed one has its own.
@@ -25,13 +26,23 @@ pub struct Recordings {
     answers: HashMap<String, (PathBuf, Entry)>,
 }
 
+/// What an answer needs of an entry; to keep its remarks takes longer than to read all the rest.
+#[derive(Deserialize)]
+struct Entry {
+    status: u16,
+    file: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
 impl Recordings {
     /// Reads the indices of these folders. Fails, as wrong usage, if a folder has none or if an index names a file
     /// outside its folder.
     pub fn open(folders: &[PathBuf]) -> Result<Recordings> {
         let mut answers = HashMap::new();
         for folder in folders {
-            let index = read_index(folder).map_err(|error| Error::usage(format!("{error:#}")))?;
+            let index: BTreeMap<String, Entry> =
+                read_index(folder).map_err(|error| Error::usage(format!("{error:#}")))?;
             for (url, entry) in index {
                 if !is_inside(Path::new(&entry.file)) {
                     bail!(Error::usage(format!(
