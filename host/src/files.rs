@@ -43,6 +43,18 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     }
 }
 
+/// Makes a folder, and those above it, if they are missing, and returns when those that it made are on the disk.
+pub fn make_lasting(folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    make_lasting(folder_of(folder))?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists || !folder.is_dir() => Err(error),
+        _ => sync_folder(folder_of(folder)),
+    }
+}
+
 /// The folder that a file lies in.
 pub fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))

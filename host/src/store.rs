@@ -1,18 +1,19 @@
 //! The embedded S3: objects as files in a folder, metadata beside them, behind real signatures.
 
 mod access;
+mod appended;
 mod completion;
 mod durable;
 mod folder;
 mod listing;
 mod names;
+mod put;
 mod recovery;
 mod refusal;
 mod spool;
 mod turns;
 mod uploads;
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,13 +26,15 @@ use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
+use crate::files::{folder_of, make_lasting, sync_folder};
 use crate::pool::internal;
 use crate::random;
 use crate::variables::Variables;
 use access::{AsAws, OneKey};
 use folder::Folder;
+use turns::LOCK;
 
-pub use folder::request;
+pub use folder::{Clients, request};
 
 /// The bucket of a job that names none.
 pub const BUCKET: &str = "f1-data";
@@ -54,12 +57,12 @@ pub fn random_key() -> String {
     random::hex_of(20)
 }
 
-/// An S3 over a folder. Of any number of requests, and of processes, one at a time is in the folder, so that
 /// What was opened last, and with which folder, keys and region: the jobs of a backfill share it, as opening a folder looks
 /// through all that is in it.
 static LAST: Mutex<Option<([String; 4], EmbeddedS3)>> = Mutex::new(None);
 
-/// `If-None-Match: *` holds between them: once it may be, and its body has come.
+/// An S3 over a folder. Of any number of requests, and of processes, one at a time is in the folder, once it may be and its
+/// body has come, so that `If-None-Match: *` holds between them.
 #[derive(Clone)]
 pub struct EmbeddedS3 {
     service: S3Service,
@@ -76,19 +79,31 @@ impl EmbeddedS3 {
         let open = last().as_ref().filter(|(of, _)| *of == named).map(|(_, store)| store.clone());
         let store = match open {
             Some(store) => store,
-            None => EmbeddedS3::open(folder, key, secret, &bucket.region).await?,
+            None => EmbeddedS3::open(folder, key, secret, &bucket.region, Clients::OwnJob).await?,
         };
         *last() = Some((named, store.clone()));
         let path = folder.join(&bucket.name);
-        fs::create_dir_all(&path).map_err(|error| unusable(&path, &error))?;
+        make_lasting(&path).map_err(|error| unusable(&path, &error))?;
         Ok(store)
     }
 
     /// Opens a folder for requests that are signed with these keys for this region. Makes the folder if it is missing;
     /// fails, as wrong usage, if it cannot be used. Waits for others that are at work in it.
-    pub async fn open(folder: &Path, key: &str, secret: &str, region: &str) -> Result<EmbeddedS3> {
-        fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))?;
-        let opened = Folder::open(folder).await.map_err(|error| unusable(folder, &error))?;
+    pub async fn open(
+        folder: &Path,
+        key: &str,
+        secret: &str,
+        region: &str,
+        clients: Clients,
+    ) -> Result<EmbeddedS3> {
+        // Whoever made the folder may have been killed before it was on the disk.
+        let is_new = !folder.join(LOCK).exists();
+        let made = make_lasting(folder).and_then(|()| match is_new {
+            true => sync_folder(folder_of(folder)),
+            false => Ok(()),
+        });
+        made.map_err(|error| unusable(folder, &error))?;
+        let opened = Folder::open(folder, clients).await.map_err(|error| unusable(folder, &error))?;
         let mut service = S3ServiceBuilder::new(opened);
         service.set_config(Arc::new(StaticConfigProvider::new(Arc::new(limits()))));
         service.set_auth(OneKey { key: key.to_owned(), secret: secret.into() });
@@ -122,6 +137,8 @@ fn unusable(folder: &Path, error: &std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use names::{KNOWN, STAGED, about};
 
@@ -129,7 +146,7 @@ mod tests {
     async fn what_was_killed_half_way_leaves_no_object() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let open = || EmbeddedS3::open(folder.path(), "key", "secret", "us-east-2");
+        let open = || EmbeddedS3::open(folder.path(), "key", "secret", "us-east-2", Clients::Anybody);
         drop(open().await.unwrap());
         fs::create_dir(at("bucket")).unwrap();
         fs::create_dir_all(at(STAGED).join("bucket")).unwrap();

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use crate::listen::{self, Callers, PATIENCE, Patient};
 use crate::stdio::{announce, say};
-use crate::store::{EmbeddedS3, random_key};
+use crate::store::{Clients, EmbeddedS3, random_key};
 use crate::variables::variable;
 
 /// The region, if the environment names none.
@@ -85,7 +85,7 @@ impl Served {
         if !self.store.initialized() && !self.folder.is_dir() {
             return Ok(None);
         }
-        let open = || EmbeddedS3::open(&self.folder, &self.key, &self.secret, &self.region);
+        let open = || EmbeddedS3::open(&self.folder, &self.key, &self.secret, &self.region, Clients::Anybody);
         self.store.get_or_try_init(open).await.map(Some)
     }
 

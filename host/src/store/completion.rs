@@ -36,8 +36,14 @@ pub struct Completion {
 
 impl Completion {
     /// What a request to complete an upload asks for. Parts that this process has not seen come are read. Fails if a part is
-    /// not there, or is not the one that is named. Parts that are joined are taken out of `seen`.
-    pub fn of(new: New, input: &CompleteMultipartUploadInput, seen: &mut Seen) -> S3Result<Completion> {
+    /// not there, or is not the one that is named. Parts that are joined are taken out of `seen`. The first parts, of these
+    /// lengths, may have been appended to each other already.
+    pub fn of(
+        new: New,
+        input: &CompleteMultipartUploadInput,
+        seen: &mut Seen,
+        appended: &[u64],
+    ) -> S3Result<Completion> {
         let id = &input.upload_id;
         let announced = new.store.join(about(&new.bucket, &new.key, &format!("upload-{id}.metadata")));
         if !announced.is_file() {
@@ -50,7 +56,8 @@ impl Completion {
         for (named, number) in named_parts.iter().zip(1..) {
             let name = part(id, number);
             let file = new.store.join(&name);
-            let is_there = named.part_number == Some(number) && file.is_file();
+            let appended = appended.get(names.len()).copied();
+            let is_there = named.part_number == Some(number) && (appended.is_some() || file.is_file());
             let e_tag = match seen.get(&name) {
                 _ if !is_there => None,
                 Some(e_tag) => Some(e_tag.clone()),
@@ -66,7 +73,8 @@ impl Completion {
                 )
             })?;
             let is_last = named_parts.len() == names.len() + 1;
-            if !is_last && file.metadata().map_err(unusable)?.len() < SMALLEST {
+            let length = appended.map_or_else(|| Ok(file.metadata()?.len()), Ok).map_err(unusable)?;
+            if !is_last && length < SMALLEST {
                 return Err(s3_error!(EntityTooSmall, "Part {} is smaller than 5 MiB", number));
             }
             sums.update(&sum);
@@ -76,9 +84,13 @@ impl Completion {
             return Err(s3_error!(InvalidPart, "You must specify at least one part"));
         }
         names.iter().for_each(|name| drop(seen.remove(name)));
+        if appended.len() > names.len() {
+            return Err(s3_error!(InvalidPart, "There are more parts than are named"));
+        }
+        let of_their_own = names.iter().take(1).chain(names.iter().skip(appended.len().max(1)));
         Ok(Completion {
             e_tag: format!("{}-{}", hex::encode(sums.finalize()), names.len()),
-            parts: names.iter().map(|name| new.store.join(name)).collect(),
+            parts: of_their_own.map(|name| new.store.join(name)).collect(),
             owner: new.store.join(owner(id)),
             announced,
             new,

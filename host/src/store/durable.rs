@@ -9,7 +9,7 @@ use std::io::Result;
 use std::path::{Path, PathBuf};
 
 use super::names::{KNOWN, STAGED, about, staged};
-use crate::files::{folder_of, sync_folder};
+use crate::files::{folder_of, make_lasting, sync_folder};
 
 /// An object that is to be made, in place of the one that has its key, if one has.
 #[derive(Clone)]
@@ -52,10 +52,9 @@ impl New {
             File::open(what)?.sync_all()?;
         }
         sync_folder(&self.store)?;
-        fs::create_dir_all(folder_of(&object))?;
+        make_lasting(folder_of(&object))?;
         fs::rename(self.staged(), &object)?;
-        let folders = object.ancestors().skip(1).take_while(|folder| *folder != self.store);
-        folders.chain([folder_of(&self.store)]).try_for_each(sync_folder)?;
+        sync_folder(folder_of(&object))?;
         for what in KNOWN {
             fs::rename(self.staged_about(what), self.store.join(about(&self.bucket, &self.key, what)))?;
         }
@@ -77,6 +76,13 @@ pub fn settle(store: &Path) -> Result<()> {
         let name = entry?.file_name();
         let Some((bucket, key, what)) = name.to_str().and_then(staged) else { continue };
         let file = store.join(&name);
+        // Whoever was killed may have made folders that are not on the disk yet.
+        let folders = store.join(&bucket).join(&key);
+        for folder in folders.ancestors().skip(1).take_while(|folder| *folder != store) {
+            if folder.is_dir() {
+                sync_folder(folder)?;
+            }
+        }
         match store.join(STAGED).join(&bucket).join(&key).symlink_metadata() {
             Ok(_) => fs::remove_file(file)?,
             Err(_) => fs::rename(file, store.join(about(&bucket, &key, what)))?,

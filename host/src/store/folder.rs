@@ -11,12 +11,13 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
+use super::appended::Appended;
 use super::completion::{Completion, Seen};
 use super::durable::New;
 use super::refusal::{Wants, in_words, of_key, unusable};
-use super::spool::Spool;
+use super::spool::{Spool, Spooled};
 use super::turns::{Turn, Turns};
-use super::{listing, names, uploads};
+use super::{listing, names, put, uploads};
 
 /// A folder's objects and uploads.
 pub struct Folder {
@@ -25,6 +26,16 @@ pub struct Folder {
     turns: Turns,
     spool: Spool,
     seen: Arc<Mutex<Seen>>,
+    /// None if others than this process's own job may send requests.
+    appended: Option<Appended>,
+}
+
+/// Who may send requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Clients {
+    /// The job that runs in this process, and nobody else.
+    OwnJob,
+    Anybody,
 }
 
 /// What has to hold of the object that has the key of a new one, for the new one to be made.
@@ -35,14 +46,16 @@ struct Condition {
 
 impl Folder {
     /// Opens a folder that is there, and clears away what no request can name any more. Fails if it may not be written to.
-    pub async fn open(path: &Path) -> io::Result<Folder> {
+    pub async fn open(path: &Path, clients: Clients) -> io::Result<Folder> {
         let turns = Turns::of(path);
         let turn = turns.next().await?;
         // s3s-fs clears temporary files away; no other process may be writing one then.
         let s3 = FileSystem::new(path).map_err(|error| io::Error::other(format!("{error:?}")))?;
         uploads::clear_torn(path)?;
         drop(turn);
-        Ok(Folder { s3, path: path.to_owned(), turns, spool: Spool::new(path), seen: Arc::default() })
+        let appended = (clients == Clients::OwnJob).then(Appended::default);
+        let (path, spool) = (path.to_owned(), Spool::new(path));
+        Ok(Folder { s3, path, turns, spool, seen: Arc::default(), appended })
     }
 
     async fn turn(&self) -> S3Result<Turn> {
@@ -170,15 +183,28 @@ impl S3 for Folder {
         // The key of a form is known only now.
         of_key(&self.path, bucket, key, Wants::Place)?;
         let new = self.at(bucket, key);
-        if let Some(body) = request.input.body.take() {
-            request.input.body = Some(self.spool.read(body, request.input.content_length).await?);
-        }
+        let Some(body) = request.input.body.take() else { return Err(s3_error!(IncompleteBody)) };
+        let body = self.spool.read(body, request.input.content_length).await?;
         let turn = self.turn().await?;
         let (matches, none_matches) = (request.input.if_match.take(), request.input.if_none_match.take());
         self.check(&new, Condition { matches, none_matches }).await?;
         if new.key.ends_with('/') {
+            request.input.body = Some(body.into_body());
             return self.s3.put_object(request).await.map_err(in_words);
         }
+        let body = match body {
+            Spooled::Short(pieces, room) if put::is_plain(&request) => {
+                let made = self.work(turn, move || {
+                    let _held = room;
+                    let e_tag = put::stage(&new, &request.input, &pieces);
+                    e_tag.and_then(|e_tag| new.name().map(|()| e_tag)).inspect_err(|_| new.clear())
+                });
+                let e_tag = Some(ETag::Strong(made.await?.map_err(unusable)?));
+                return Ok(S3Response::new(PutObjectOutput { e_tag, ..Default::default() }));
+            }
+            body => body,
+        };
+        request.input.body = Some(body.into_body());
         (request.input.bucket, request.input.key) = (names::STAGED.to_owned(), new.staged_key());
         let staged = self.s3.put_object(request).await;
         self.named(turn, new, staged).await
@@ -205,8 +231,16 @@ impl S3 for Folder {
     ) -> S3Result<S3Response<UploadPartOutput>> {
         request.credentials = None;
         let name = names::part(&request.input.upload_id, request.input.part_number);
+        if let Some(appended) = &self.appended
+            && request.trailing_headers.is_none()
+            && let Some(e_tag) = appended.append(&self.path, &mut request.input).await?
+        {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name, e_tag.clone());
+            return Ok(S3Response::new(UploadPartOutput { e_tag: Some(e_tag), ..Default::default() }));
+        }
         if let Some(body) = request.input.body.take() {
-            request.input.body = Some(self.spool.read(body, request.input.content_length).await?);
+            let body = self.spool.read(body, request.input.content_length).await?;
+            request.input.body = Some(body.into_body());
         }
         let _turn = self.turn().await?;
         let response = self.s3.upload_part(request).await.map_err(in_words)?;
@@ -240,10 +274,12 @@ impl S3 for Folder {
         }
         let (matches, none_matches) = (input.if_match.take(), input.if_none_match.take());
         self.check(&new, Condition { matches, none_matches }).await?;
+        let appended = self.appended.as_ref().map(|appended| appended.take(&input.upload_id));
         let (seen, path) = (self.seen.clone(), self.path.clone());
         let joined = self.work(turn, move || {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = Completion::of(new.clone(), &input, &mut seen)?;
+            let appended = appended.unwrap_or_default();
+            let known = Completion::of(new.clone(), &input, &mut seen, &appended)?;
             let joined = known.join().inspect_err(|_| {
                 new.clear();
                 if let Err(error) = uploads::clear_torn(&path) {

@@ -11,7 +11,7 @@ use s3s::dto::StreamingBlob;
 use s3s::{S3Result, s3_error};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::unusable;
 
@@ -36,19 +36,15 @@ impl Spool {
 
     /// Reads a body, which says that it has this length, to its end. Fails if it breaks off, is not what was signed, or
     /// finds no room.
-    pub async fn read(&self, mut body: StreamingBlob, length: Option<i64>) -> S3Result<StreamingBlob> {
+    pub async fn read(&self, mut body: StreamingBlob, length: Option<i64>) -> S3Result<Spooled> {
         let length = length.and_then(|length| u32::try_from(length).ok()).filter(|length| *length <= SHORT);
         let room = length.and_then(|length| self.room.clone().try_acquire_many_owned(length).ok());
-        let Some(room) = room else { return self.read_into_file(body).await };
+        let Some(room) = room else { return self.read_into_file(body).await.map(Spooled::Long) };
         let mut pieces = Vec::new();
         while let Some(piece) = body.next().await {
             pieces.push(piece.map_err(broken_off)?);
         }
-        let pieces = stream::iter(pieces).map(move |piece| {
-            let _held = &room;
-            Ok::<_, io::Error>(piece)
-        });
-        Ok(StreamingBlob::wrap(pieces))
+        Ok(Spooled::Short(pieces, room))
     }
 
     async fn read_into_file(&self, mut body: StreamingBlob) -> S3Result<StreamingBlob> {
@@ -75,6 +71,26 @@ impl Spool {
     }
 }
 
-fn broken_off(error: s3s::StdError) -> s3s::S3Error {
+/// A body that was read to its end.
+pub enum Spooled {
+    /// Its pieces, and the room that they take.
+    Short(Vec<Bytes>, OwnedSemaphorePermit),
+    Long(StreamingBlob),
+}
+
+impl Spooled {
+    pub fn into_body(self) -> StreamingBlob {
+        match self {
+            Spooled::Long(body) => body,
+            Spooled::Short(pieces, room) => StreamingBlob::wrap(stream::iter(pieces).map(move |piece| {
+                let _held = &room;
+                Ok::<_, io::Error>(piece)
+            })),
+        }
+    }
+}
+
+/// The answer to a body that ends too early.
+pub fn broken_off(error: s3s::StdError) -> s3s::S3Error {
     s3_error!(IncompleteBody, "the body broke off, or is not what was signed: {}", error)
 }
