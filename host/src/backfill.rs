@@ -113,7 +113,7 @@ impl Planning {
         if let Some(why) = &why {
             log.error(&format!("{why:#}"));
         }
-        let Backfill { report, reading, changes, .. } = backfill;
+        let Backfill { report, reading, changes, token_ends, .. } = backfill;
         if reading.is_long()
             && let Err(error) = lake.snapshot(&reading, &log.run_id)
         {
@@ -129,6 +129,7 @@ impl Planning {
             exit_code,
             report,
             changes,
+            token_ends,
             why: why.map(Arc::new),
         })
     }

@@ -50,13 +50,16 @@ fn takes_value(argument: &str) -> bool {
     })
 }
 
+/// The last lines of a help.
+const SIGN_IN: &str = "F1TV, for recent livetiming: F1_USERNAME and F1_PASSWORD, by which runs sign in themselves, or `f1-ingest login`\n";
+
 /// The help of a command that takes the job's options as well as the host's (`L`).
 pub fn help<L: Parser>() -> String {
     let mut command = L::command();
     let host = command.render_help().to_string();
     let (_, host) = host.split_once("Options:\n").unwrap_or_default();
     let (name, job) = (command.get_name(), job_help());
-    format!("Usage: {name} [HOST OPTIONS] [JOB OPTIONS]\n\n{job}\nHost options:\n{host}")
+    format!("Usage: {name} [HOST OPTIONS] [JOB OPTIONS]\n\n{job}\nHost options:\n{host}\n{SIGN_IN}")
 }
 
 /// The line that `--version` prints.

@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod check;
 pub mod component;
 pub mod demo;
+pub mod login;
 pub mod ls;
 pub mod replay;
 pub mod run;

@@ -1,7 +1,7 @@
 //! Files: replaced as a whole and on the disk when that is done, and kept inside a folder.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{Error, ErrorKind, Result, Write};
+use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::path::{Component, Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -25,14 +25,73 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
         Err(_) if before.is_some() => return write_in_place(&file, bytes, false),
         beside => beside?,
     };
-    beside.as_file().write_all(bytes)?;
-    beside.as_file().sync_all()?;
-    match beside.persist(&file) {
-        Ok(_) => sync_folder(folder_of(&file)),
+    match put(beside, &file, bytes) {
         // A file that is mounted alone cannot be replaced.
         Err(_) if before.is_some() => write_in_place(&file, bytes, false),
-        Err(error) => Err(error.error),
+        put => put,
     }
+}
+
+/// As [`write_whole`], for a secret: whatever is there gives way to a new file that nobody but this user can read. Makes
+/// the folder.
+pub fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
+    make_private(folder_of(file))?;
+    // Temporary files have that mode.
+    put(named(&mut tempfile::Builder::new()).tempfile_in(folder_of(file))?, file, bytes)
+}
+
+/// Reads a file that holds a secret; none if there is none. Fails, and says what to do, if somebody else can read or own
+/// it, if it is no file, or if it is longer than a secret is.
+pub fn read_private(file: &Path) -> Result<Option<Vec<u8>>> {
+    const LONGEST: u64 = 1 << 20;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    let opened = match options.open(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let about = opened.metadata()?;
+    if !about.is_file() {
+        return Err(Error::other("it is not a file; remove it"));
+    }
+    is_private(&about)?;
+    let mut bytes = Vec::new();
+    opened.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LONGEST {
+        true => Err(Error::other("it is too long to be one; remove it")),
+        false => Ok(Some(bytes)),
+    }
+}
+
+#[cfg(unix)]
+fn is_private(about: &Metadata) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if about.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Error::other("it belongs to another user, and is not used; remove it"));
+    }
+    let mode = about.mode() & 0o777;
+    match mode & 0o077 {
+        0 => Ok(()),
+        _ => Err(Error::other(format!(
+            "others can read or write it (mode {mode:o}), and it is not used; chmod 600 it if only you knew it, \
+             else remove it"
+        ))),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_private(_: &Metadata) -> Result<()> {
+    Ok(())
+}
+
+/// Gives a new file its content and its name.
+fn put(new: NamedTempFile, file: &Path, bytes: &[u8]) -> Result<()> {
+    new.as_file().write_all(bytes)?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    sync_folder(folder_of(file))
 }
 
 /// Makes sure that the entries of a folder are on the disk.
@@ -63,9 +122,14 @@ pub fn folder_of(file: &Path) -> &Path {
 /// Our own folder among the user's of a kind: in the one that `variable` names, or else in `usual` at home. None if there
 /// is no such place.
 pub fn own_folder(variable: &str, usual: &str) -> Option<PathBuf> {
+    users_folder(variable, usual).map(|all| all.join("f1-ingest"))
+}
+
+/// The user's folder of a kind, for all programs.
+pub fn users_folder(variable: &str, usual: &str) -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let all = set(variable).or_else(|| Some(set("HOME")?.join(usual)));
-    all.filter(|all| all.is_absolute()).map(|all| all.join("f1-ingest"))
+    all.filter(|all| all.is_absolute())
 }
 
 /// Makes a folder, and those above it, that nobody but this user may look into; one that is there stays as it is.
@@ -98,10 +162,17 @@ fn end_of_links(file: &Path) -> Result<(PathBuf, bool)> {
     Err(Error::other("too many links"))
 }
 
+/// How a file is named until it is whole.
+fn named<'a>(
+    builder: &'a mut tempfile::Builder<'static, 'static>,
+) -> &'a mut tempfile::Builder<'static, 'static> {
+    builder.prefix(".f1-ingest-").suffix(".tmp")
+}
+
 /// An empty file beside another one, with a name of its own and with the owner and mode that the other one has.
 fn beside(file: &Path, before: Option<&Metadata>) -> Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".f1-ingest-").suffix(".tmp");
+    named(&mut builder);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let new = builder.tempfile_in(folder_of(file))?;
@@ -191,6 +262,29 @@ mod tests {
         assert_ne!(first, second.ino(), "it is another file");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(write_whole(&folder.path().join("missing/file"), b"").is_err());
+    }
+
+    #[test]
+    fn a_secret_is_for_its_user_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sub/secret");
+        assert!(read_private(&file).unwrap().is_none());
+        write_private(&file, b"one").unwrap();
+        assert_eq!(read_private(&file).unwrap().as_deref(), Some(&b"one"[..]));
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&file), mode(folder_of(&file))), (0o600, 0o700));
+        for open in [0o640, 0o604, 0o620, 0o602] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(open)).unwrap();
+            let why = read_private(&file).unwrap_err().to_string();
+            assert!(why.contains("chmod 600") && why.contains(&format!("{open:o}")), "{why}");
+        }
+        write_private(&file, b"two").unwrap();
+        assert_eq!(mode(&file), 0o600);
+        assert!(read_private(folder.path()).unwrap_err().to_string().contains("not a file"));
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&file, Some(65534), None).unwrap();
+            assert!(read_private(&file).unwrap_err().to_string().contains("another user"));
+        }
     }
 
     #[test]

@@ -111,7 +111,8 @@ impl Lake {
             runtime.block_on(credentials::complete(host.profile.as_deref(), variables, &job(variables)?))?;
         let job = Job { items: plan::asking(), ..job(&variables)? };
         let http = job.http(random::number());
-        let outbound = Outbound::new(host, &variables, &job, endpoint, Watch::default(), http.log.clone());
+        let outbound =
+            Outbound::new(host, &variables, &job, endpoint, None, Watch::default(), http.log.clone());
         let outbound = runtime.block_on(outbound)?;
         let client = Client::new(Native::new(outbound), http);
         Ok(Lake { runtime, client, job, variables, catalog })

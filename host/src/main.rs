@@ -5,7 +5,7 @@
 //! 1. `commands`: a module for each command; no command knows another.
 //! 2. `scheduled`, `service`, `backfill`, `runner`, `observe`: many runs, one run, and who hears of it.
 //! 3. `lake`, `prepare`, `sandbox`, `native`, `outbound`, `gates`: what a run is given, and what its requests meet.
-//! 4. `store`, `credentials`, `recording`, `budget`, `progress`, `witness`, `signals`, `stop`, `pool`, `proxies`,
+//! 4. `store`, `credentials`, `f1tv`, `recording`, `budget`, `progress`, `witness`, `signals`, `stop`, `pool`, `proxies`,
 //!    `trust`: what answers, sends, watches or ends a request.
 //! 5. The rest: one small thing in each, such as `options`, `variables` and `files`, for everybody above.
 
@@ -17,6 +17,7 @@ mod commands;
 mod compiled;
 mod credentials;
 mod cron;
+mod f1tv;
 mod files;
 mod gates;
 mod lake;
@@ -113,6 +114,13 @@ enum Commands {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
         arguments: Vec<String>,
     },
+    /// Sign in to F1TV, whose token livetiming wants, or say who is signed in
+    ///
+    /// By F1_USERNAME and F1_PASSWORD, or what you type. The token is kept for runs, until it ends after some four days; runs
+    /// that have these two variables sign in themselves.
+    Login(commands::login::LoginLine),
+    /// Forget the F1TV token
+    Logout,
     /// See it work: no arguments, no network, no account
     Demo,
     /// Serve a folder that `run --store` wrote to any S3 client
@@ -170,6 +178,8 @@ fn main() -> ExitCode {
         }
         Commands::Check { arguments } => commands::check::check(arguments),
         Commands::Serve { arguments } => commands::serve::serve(arguments),
+        Commands::Login(line) => commands::login::login(&line),
+        Commands::Logout => commands::login::logout(),
         Commands::Demo => commands::demo::demo(),
         Commands::Store { dir, listen, name } => commands::store::serve(&dir, &listen, name),
         Commands::Replay { dirs, listen } => commands::replay::serve(&dirs, &listen),

@@ -76,6 +76,10 @@ impl Page {
         );
         let warnings = outcome.report.warnings.len();
         self.gauge("last_run_warnings", "What is missing from what the last run stored.", warnings as f64);
+        if let Some(ends) = outcome.token_ends {
+            let help = "When the F1TV token ends that the last run had.";
+            self.gauge("token_expires_timestamp_seconds", help, ends as f64);
+        }
     }
 
     /// When the last successful run ended, in unix seconds.

@@ -22,6 +22,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::budget::Budget;
 use crate::credentials::Endpoint;
+use crate::f1tv::{Access, Told};
 use crate::gates::Gates;
 use crate::options::HostOptions;
 use crate::pool::{Pool, internal};
@@ -41,6 +42,8 @@ pub struct Watch {
     pub witness: Arc<Witness>,
     /// Whether the job was started at all.
     pub begun: Arc<AtomicBool>,
+    /// What became of its token.
+    pub told: Arc<Mutex<Told>>,
 }
 
 /// Where a run's requests may go, and what becomes of them.
@@ -53,6 +56,8 @@ pub struct Outbound {
     store: Option<EmbeddedS3>,
     /// What answers at [`EMBEDDED`], if the run's credentials expire.
     credentials: Option<Endpoint>,
+    /// What signs requests to livetiming in.
+    access: Option<Access>,
     replay: Option<Recordings>,
     record: Option<Arc<Recorder>>,
     /// None in a replay.
@@ -75,6 +80,7 @@ impl Outbound {
         variables: &Variables,
         job: &Job,
         credentials: Option<Endpoint>,
+        access: Option<Access>,
         watch: Watch,
         log: Log,
     ) -> Result<Outbound> {
@@ -93,6 +99,7 @@ impl Outbound {
             s3,
             store,
             credentials,
+            access,
             replay: replay.transpose()?,
             record: host.record.as_deref().map(Recorder::open).transpose()?,
             budget,
@@ -189,7 +196,11 @@ impl Outbound {
         }
         let is_document = request.method() == Method::GET && !request.headers().contains_key("range");
         let pool = if is_upstream { &self.pool } else { &self.s3_pool };
-        let mut response = pool.send(request, options).await?;
+        let send = |request| pool.send(request, options);
+        let mut response = match self.access.as_ref().filter(|_| is_upstream) {
+            Some(access) => access.sent(request, send).await?,
+            None => send(request).await?,
+        };
         response.headers_mut().remove(BUDGET_HEADER);
         self.gates.answered(&uri, &response);
         let recorder = self.record.as_ref().filter(|_| is_upstream && is_document);

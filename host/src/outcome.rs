@@ -26,6 +26,8 @@ pub struct Outcome {
     pub report: Report,
     /// Of a backfill: which rows of new versions differ from those before, a line an item.
     pub changes: Vec<String>,
+    /// The unix second at which the token that signs in to livetiming ends, if the run had one.
+    pub token_ends: Option<u64>,
     /// Why the job did not start or was ended from outside: a limit, a signal, a crash.
     pub why: Option<Arc<Error>>,
 }
@@ -42,6 +44,7 @@ impl Outcome {
             exit_code: exit_code(&error),
             report: Report::default(),
             changes: Vec::new(),
+            token_ends: None,
             why: Some(Arc::new(error)),
         }
     }
@@ -104,6 +107,7 @@ impl Outcome {
         json["exit_code"] = self.exit_code().into();
         json["dry_run"] = self.is_dry.into();
         json["changes"] = self.changes.clone().into();
+        json["token_expires"] = self.token_ends.into();
         json["run_id"] = self.run_id.clone().into();
         json["started"] = seconds(self.started).into();
         json["seconds"] = self.took.as_secs_f64().into();

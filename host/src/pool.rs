@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::fmt;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use f1_ingest_component::http::transport::{LASTING, UNREACHABLE};
 use http::{Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use reqwest::Client;
+use reqwest::cookie::Jar;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
@@ -36,8 +38,20 @@ type Way = (Option<String>, bool, Duration);
 pub struct Pool {
     peer: Peer,
     proxies: Proxies,
+    /// How long a connection may take to come about.
+    connect: Duration,
+    cookies: Option<Cookies>,
     /// By the proxy's URL, and by whether they speak TLS.
     clients: Mutex<HashMap<Way, Client>>,
+}
+
+/// What hosts have set, and get back. It shows nowhere.
+struct Cookies(Arc<Jar>);
+
+impl fmt::Debug for Cookies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cookies(***)")
+    }
 }
 
 impl Default for Pool {
@@ -49,7 +63,13 @@ impl Default for Pool {
 impl Pool {
     /// For requests to these peers.
     pub fn to(peer: Peer) -> Pool {
-        Pool { peer, proxies: Proxies::of_environment(), clients: Mutex::default() }
+        let (proxies, clients) = (Proxies::of_environment(), Mutex::default());
+        Pool { peer, proxies, connect: CONNECT, cookies: None, clients }
+    }
+
+    /// For requests to upstreams that belong together: what one sets in a cookie goes with the next, as in a browser.
+    pub fn with_cookies(connect: Duration) -> Pool {
+        Pool { connect, cookies: Some(Cookies(Arc::default())), ..Pool::to(Peer::Upstream) }
     }
 
     /// Fails, as wrong usage, if what the environment says of proxies and certificates keeps `url` from being reached.
@@ -95,7 +115,7 @@ impl Pool {
     /// The client for a URL.
     pub fn client(&self, url: &Uri) -> Result<Client, Error> {
         let proxy = self.proxies.of_url(url);
-        self.made(proxy, is_tls(url, proxy), CONNECT)
+        self.made(proxy, is_tls(url, proxy), self.connect)
     }
 
     /// A client without TLS and proxy, for what is on this machine or next to it: it accepts a connection at once, or is
@@ -117,6 +137,10 @@ impl Pool {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(connect)
             .no_proxy();
+        let builder = match &self.cookies {
+            None => builder,
+            Some(Cookies(jar)) => builder.cookie_provider(jar.clone()),
+        };
         let builder = match proxy {
             None => builder,
             Some(proxy) => {

@@ -3,8 +3,8 @@
 //! The run is on a thread of its own. The one that called for it keeps the time, hears signals and tells the observers,
 //! and goes on if the run's thread waits for something that has no end: a lock, a pipe, a program.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, anyhow};
@@ -17,6 +17,7 @@ use wasmtime::Store;
 
 use crate::bindings::{self, TypedPre, job::Request};
 use crate::credentials;
+use crate::f1tv::Access;
 use crate::observe::Observers;
 use crate::options::HostOptions;
 use crate::outbound::{Outbound, Watch};
@@ -95,7 +96,9 @@ impl Runner {
             };
             tokio::join!(ended, begun).0
         });
-        let (exit_code, report, why) = verdict(cause, result, &watch);
+        let (exit_code, mut report, why) = verdict(cause, result, &watch);
+        let token = watch.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        report.warnings.extend(token.warnings);
         let why = why.map(Arc::new);
         if let Some(why) = why.clone() {
             let log = log.clone();
@@ -104,7 +107,18 @@ impl Runner {
         let run_id = log.run_id.clone();
         let begun = watch.begun.load(Ordering::Relaxed);
         let (took, changes) = (clock.elapsed(), Vec::new());
-        let outcome = Outcome { run_id, is_dry, begun, started, took, exit_code, report, changes, why };
+        let outcome = Outcome {
+            run_id,
+            is_dry,
+            begun,
+            started,
+            took,
+            exit_code,
+            report,
+            changes,
+            token_ends: token.ends,
+            why,
+        };
         runtime.block_on(async {
             let told = self.tell(outcome.clone(), log);
             tokio::select! {
@@ -260,8 +274,11 @@ impl Room {
         let profile = self.host.profile.as_deref();
         let file = job.mock_file.as_deref().map(MockFile::new).transpose()?;
         let (variables, endpoint) = credentials::complete(profile, variables, job).await?;
-        let outbound = Outbound::new(&self.host, &variables, job, endpoint, watch.clone(), log.clone());
-        let outbound = outbound.await?;
+        let is_replay = !self.host.replay.is_empty();
+        let (variables, access) = Access::of_run(is_replay, variables, job, watch.told.clone(), log).await;
+        let (watching, log_of_it) = (watch.clone(), log.clone());
+        let outbound =
+            Outbound::new(&self.host, &variables, job, endpoint, access, watching, log_of_it).await?;
         let progress = outbound.progress.clone();
         let guest = room_for.insert(self.sandbox.guest(&variables, file.as_ref(), Arc::new(outbound))?);
         let request = Request { arguments, run_id: Some(log.run_id.clone()), names_sources: true };

@@ -4,6 +4,7 @@
 pub mod aws;
 pub mod binary;
 pub mod compare;
+pub mod f1tv;
 pub mod faults;
 pub mod golden;
 pub mod installed;

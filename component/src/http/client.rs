@@ -72,8 +72,8 @@ impl<R: Transport + Clock> Client<R> {
 
     /// GETs a document of an upstream: retried, within the budget, redirects followed, gzip decoded.
     ///
-    /// Every status but 2xx is an error that says what to do. `bearer` goes to the URL's own host and to no
-    /// host that it redirects to.
+    /// Every status but 2xx is an error that says what to do. `bearer` goes to the URL itself, and nowhere that it
+    /// redirects to.
     pub async fn get(&self, url: &Uri, bearer: Option<&str>) -> Result<Response> {
         self.get_from(url, bearer).await.map(|(_, response)| response)
     }
@@ -117,7 +117,7 @@ impl<R: Transport + Clock> Client<R> {
     ) -> std::result::Result<(Uri, Response<Chunks>), Failed> {
         let mut target = url.clone();
         for _ in 0..=REDIRECTS {
-            let bearer = bearer.filter(|_| authority(&target) == authority(url));
+            let bearer = bearer.filter(|_| target == *url);
             self.wait_for_budget(&target).await?;
             let mut request = get_request(&target, bearer)?;
             request.headers.extend(headers.clone());

@@ -57,6 +57,8 @@ pub struct Backfill<'a> {
     pub report: Report,
     /// Which rows of new versions differ, a line an item.
     pub changes: Vec<String>,
+    /// When the token ends, if there is one.
+    pub token_ends: Option<u64>,
     /// Why the items of a host are put off.
     put_off: HashMap<String, PutOff>,
     failures: HashMap<String, u32>,
@@ -120,6 +122,7 @@ impl<'a> Backfill<'a> {
             noted: (0, Instant::now()),
             report: Report::default(),
             changes: Vec::new(),
+            token_ends: None,
             put_off: HashMap::new(),
             failures: HashMap::new(),
         })
@@ -194,6 +197,7 @@ impl<'a> Backfill<'a> {
         let before = self.newest(planned).map(|newest| newest.seconds);
         let limit = Limit { began: Instant::now(), heeds_signals: true };
         let outcome = self.runner.ingest(arguments, variables, *job, limit)?;
+        self.token_ends = outcome.token_ends.or(self.token_ends);
         let Report { stored, unchanged, failed, warnings, .. } = outcome.report;
         if outcome.why.is_some() && self.ending.cause().is_some() && stored.is_empty() && unchanged.is_empty()
         {
@@ -219,7 +223,10 @@ impl<'a> Backfill<'a> {
         }
         self.report.stored.extend(report.stored);
         self.report.unchanged.extend(report.unchanged);
-        self.report.warnings.extend(report.warnings);
+        // What is said of the token is said once.
+        let warnings = report.warnings.into_iter();
+        let fresh: Vec<_> = warnings.filter(|warning| !self.report.warnings.contains(warning)).collect();
+        self.report.warnings.extend(fresh);
         Ok(next)
     }
 

@@ -4,6 +4,8 @@
 mod findings;
 mod probe;
 
+use std::sync::PoisonError;
+
 use anyhow::Result;
 use chrono::{DateTime, Datelike, Utc};
 use clap::Parser;
@@ -13,7 +15,7 @@ use f1_ingest_component::http::client::Client;
 use f1_ingest_component::http::transport::Clock;
 use f1_ingest_component::http::url::Shown;
 use f1_ingest_component::job::Job;
-use f1_ingest_component::livetiming::{FINISHED_SEASON, index};
+use f1_ingest_component::livetiming::{FINISHED_SEASON, Token, index};
 use f1_ingest_component::options::Command;
 use f1_ingest_component::s3::credentials::Keys;
 use f1_ingest_component::schedule::{SessionRequest, session_asked_for};
@@ -26,6 +28,7 @@ use http::Uri;
 use crate::budget::Budget;
 use crate::command_line::{help, take};
 use crate::credentials::{self, Found};
+use crate::f1tv::{Access, PASSWORD, Told, USERNAME, VARIABLE, instant};
 use crate::native::Native;
 use crate::observe::Observers;
 use crate::options::{HostOptions, When};
@@ -70,8 +73,13 @@ fn checked(host: HostOptions, arguments: Vec<String>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (watch, log) = (Watch::default(), http.log.clone());
-        let outbound = Outbound::new(&host, &variables, &job, None, watch, log).await?;
         let mut findings = Findings::default();
+        let (told, is_replay) = (watch.told.clone(), !host.replay.is_empty());
+        let (variables, access) = Access::of_run(is_replay, variables, &job, told.clone(), &log).await;
+        sign_in(&mut findings, &told.lock().unwrap_or_else(PoisonError::into_inner));
+        let token = variables.get(VARIABLE).map(|token| Token::parse(token)).transpose()?;
+        job.upstreams.livetiming.token = token;
+        let outbound = Outbound::new(&host, &variables, &job, None, access, watch, log).await?;
         let is_signed = credentials(&mut findings, &host, &mut job).await;
         let client = Client::new(Native::new(outbound), http);
         let session = upstreams(&mut findings, &client, &job).await;
@@ -81,6 +89,26 @@ fn checked(host: HostOptions, arguments: Vec<String>) -> Result<u8> {
         }
         Ok(findings.failed.into())
     })
+}
+
+/// Whether requests to livetiming are signed in, for how long yet, and by which token.
+fn sign_in(findings: &mut Findings, told: &Told) {
+    let what = "sign-in";
+    let place = told.place.as_deref().unwrap_or_default();
+    match (told.ends, &told.failure) {
+        _ if !told.wanted => {}
+        (_, Some(why)) => findings.failed(what, why),
+        _ if !told.warnings.is_empty() => findings.note(what, told.warnings.join("; ")),
+        (Some(ends), None) => findings.fine(what, format!("F1TV's token ({place}), until {}", instant(ends))),
+        (None, None) if !place.is_empty() => findings.fine(what, format!("F1TV's token ({place})")),
+        (None, None) => findings.note(
+            what,
+            format!(
+                "nobody is signed in to F1TV, which livetiming wants for what is recent: f1-ingest login, or set \
+                 {USERNAME} and {PASSWORD}"
+            ),
+        ),
+    }
 }
 
 /// Whether requests to the store can be signed or need no signature. Gives `job` the credentials that it lacks.

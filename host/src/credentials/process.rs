@@ -18,6 +18,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
 use super::sender::LONGEST;
+use crate::f1tv::{PASSWORD, USERNAME};
 
 /// Where a profile has its credentials from, if not from a `credential_process`.
 const OTHERS: &[&str] = &[
@@ -131,6 +132,8 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Runs the program. What it says goes to this one's stderr: it is for whoever set it up, and may be a secret.
 async fn run(command: &str) -> Result {
     let mut child = shell(command)
+        .env_remove(USERNAME)
+        .env_remove(PASSWORD)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

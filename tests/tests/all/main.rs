@@ -18,6 +18,7 @@ mod if_changed;
 mod items;
 mod kills;
 mod livetiming;
+mod login;
 mod multipart;
 mod networks;
 mod no_proxy;
