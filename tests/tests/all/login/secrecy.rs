@@ -111,7 +111,8 @@ fn no_child_has_user_name_or_password_and_no_argument_list_a_secret() {
     // A program that a run starts: it notes its environment, and every argument list of its line.
     let (program, noted) = (user.path("keys"), user.text("noted"));
     let script = format!(
-        "#!/bin/sh\nenv >{noted}\ntr '\\0' ' ' </proc/$PPID/cmdline >>{noted}\n\
+        "#!/bin/sh\nenv >{noted}\nparent=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$PPID/status)\n\
+         cat /proc/$PPID/cmdline /proc/$parent/cmdline | tr '\\0' ' ' >>{noted}\n\
          echo '{{\"Version\": 1, \"AccessKeyId\": \"AKIDTEST\", \"SecretAccessKey\": \"x\"}}'\n"
     );
     fs::write(&program, script).unwrap();

@@ -204,6 +204,8 @@ fn each_broken_step_says_which_it_is_and_what_to_do() {
         }
         assert!(!user.kept().exists());
         user.f1tv.mends();
+        // What came of it was not kept.
+        user.f1tv.revokes();
     }
     user.f1tv.is_content();
     user.does(&["login"]).expect(0);

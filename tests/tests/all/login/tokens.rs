@@ -5,8 +5,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use f1_ingest_tests::binary::Run;
+use f1_ingest_tests::binary::{Run, probe};
 use f1_ingest_tests::f1tv::now;
+use f1_ingest_tests::upstream::{RESULTS, Reply, Upstream};
 
 use super::{LONG, User};
 
@@ -106,8 +107,8 @@ fn a_file_that_others_can_read_or_own_is_not_used() {
 #[test]
 fn a_run_has_the_token_only_if_a_source_needs_it() {
     let user = User::who_signs_in(LONG);
-    let store = user.text("store");
-    user.does(&["run", "--retries", "1", "--store", &store, "--jolpica-url", &results(&user)]).expect(0);
+    let (store, jolpica) = (user.text("store"), Upstream::start([Reply::json(RESULTS)]));
+    user.does(&["run", "--retries", "1", "--store", &store, "--jolpica-url", &jolpica.url("/f1")]).expect(0);
     assert_eq!(user.f1tv.forms(), 0);
     user.runs(&[]).expect(0);
     assert_eq!(user.f1tv.forms(), 1);
@@ -116,10 +117,15 @@ fn a_run_has_the_token_only_if_a_source_needs_it() {
     user.f1tv.is_content();
 }
 
-/// A URL of Jolpica's that the recording has.
-fn results(user: &User) -> String {
-    format!(
-        "https://api.jolpi.ca/ergast/f1/{}/{}/results.json?limit=100",
-        user.session.season, user.session.round
-    )
+#[test]
+fn the_sandbox_sees_the_token_if_a_source_needs_it_and_never_the_password() {
+    let user = User::who_signs_in(LONG);
+    for (source, sees) in [("jolpica", false), ("fastf1", true)] {
+        let component = probe().to_str().unwrap();
+        let told = ["run", "--component", component, "--user-agent", "env", "--sources", source];
+        let run = user.does(&[&told[..], &["--store", &user.text("store")]].concat()).expect(0);
+        assert_eq!(run.stdout.contains("F1TV_TOKEN="), sees, "{}", run.stdout);
+        assert!(!run.stdout.contains("F1_USERNAME") && !run.stdout.contains("F1_PASSWORD"), "{}", run.stdout);
+        assert!(run.stdout.contains("F1_S3_BUCKET="), "{}", run.stdout);
+    }
 }
