@@ -15,7 +15,7 @@ use super::formula1::{LIVETIMING, MARGIN};
 use super::store::Store;
 use super::token::Token;
 use super::told::Told;
-use super::{Credentials, VARIABLE, now, renewal};
+use super::{Credentials, VARIABLE, held, now, renewal};
 use crate::variables::Variables;
 
 /// Where a token is from that a run has signed in for.
@@ -156,7 +156,9 @@ async fn first(
         return Some((token, Some(now)));
     }
     let (token, place) = found?;
-    lock(told).has(&token, &place, credentials.is_some(), now, log);
+    // Who is known not to get in renews nothing.
+    let renews = credentials.is_some_and(|it| held::why_not(&Store::of_user(), it, now).is_none());
+    lock(told).has(&token, &place, renews, now, log);
     Some((token, is_time.then_some(now)))
 }
 

@@ -199,7 +199,8 @@ mod tests {
     fn what_is_kept_is_read_back_and_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store(Some(folder.path().to_owned()));
-        let token = Token { ends: Some(7), ..Token::parse("opaque").unwrap() };
+        let mut token = Token::parse("opaque").unwrap();
+        token.ends = Some(7);
         store.keep(&Kept { token, after_refusal: Some(5) }).unwrap();
         let (kept, place) = store.token().unwrap().unwrap();
         assert_eq!((kept.token.secret(), kept.token.ends, kept.after_refusal), ("opaque", Some(7), Some(5)));

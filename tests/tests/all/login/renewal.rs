@@ -80,6 +80,12 @@ fn a_wrong_password_is_sent_once() {
         "wrong user name or password",
     ]);
     assert_eq!(user.f1tv.forms(), 1);
+    // Nobody renews the token that there is.
+    user.keeps(&user.kept(), &user.f1tv.issued(12 * 3600), now() + 12 * 3600);
+    runs("wrong").expect(0).says(&["warn", "ends at", "f1-ingest login"]);
+    assert_eq!(user.f1tv.forms(), 1);
+    fs::remove_file(user.kept()).unwrap();
+    user.f1tv.revokes();
     runs("another").expect(1);
     assert_eq!(user.f1tv.forms(), 2, "who has corrected it need not wait");
     let user = User { signs_in: true, ..user };
