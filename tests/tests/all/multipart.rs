@@ -229,15 +229,19 @@ fn an_embedded_store_that_is_killed_is_whole_after_the_next_run() {
 }
 
 /// A store whose host was killed when so many parts were there.
-fn killed(file: &Path, moment: usize) -> tempfile::TempDir {
+fn killed(file: &Path, moment: u64) -> tempfile::TempDir {
     loop {
         let store = tempfile::tempdir().unwrap();
         let folder = store.path().to_str().unwrap();
         let arguments =
             ["run", "--mock-file", file.to_str().unwrap(), "--part-size", "5MiB", "--store", folder];
         let mut host = command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let parts = || unfinished(store.path()).iter().filter(|name| name.contains(".part-")).count();
-        while host.try_wait().unwrap().is_none() && parts() < moment {
+        // Parts lie behind each other in the file of the first.
+        let length = |name: String| fs::metadata(store.path().join(name)).map_or(0, |file| file.len());
+        let written = || -> u64 {
+            unfinished(store.path()).into_iter().filter(|name| name.contains(".part-")).map(length).sum()
+        };
+        while host.try_wait().unwrap().is_none() && written() < moment * (5 << 20) {
             thread::sleep(Duration::from_millis(1));
         }
         let _ = host.kill();
