@@ -21,8 +21,9 @@ pub struct Turns {
 
 /// The right to be in the folder, until dropped.
 pub struct Turn {
-    _here: OwnedMutexGuard<()>,
+    // Let go of first: who is next here would find it taken, and sleep.
     _lock: File,
+    _here: OwnedMutexGuard<()>,
 }
 
 impl Turns {
@@ -36,6 +37,6 @@ impl Turns {
         let here = self.here.clone().lock_owned().await;
         let lock = taken(File::create(self.folder.join(LOCK))?, &self.folder).await?;
         recover(&self.folder)?;
-        Ok(Turn { _here: here, _lock: lock })
+        Ok(Turn { _lock: lock, _here: here })
     }
 }
