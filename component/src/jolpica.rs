@@ -35,11 +35,11 @@ pub async fn fetch_results<R: Transport + Clock>(
 }
 
 /// Fetches one of the API's documents, in the fewest requests.
-pub async fn fetch_table<R: Transport + Clock>(
-    client: &Client<R>,
+pub async fn fetch_table<'a, R: Transport + Clock>(
+    client: &'a Client<R>,
     api: &Uri,
     table: &Table,
-) -> Result<Document<'static>> {
+) -> Result<Document<'a>> {
     if table.is_dump() {
         return dump::fetch(client, api).await;
     }

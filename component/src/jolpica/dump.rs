@@ -2,6 +2,7 @@
 //!
 //! <https://github.com/jolpica/jolpica-f1/blob/main/docs/endpoints/data/dumps.md>
 
+use futures_util::stream::{StreamExt, once};
 use http::Uri;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -43,34 +44,45 @@ pub fn url(api: &Uri) -> Result<Uri> {
     beside(api, FREE)
 }
 
-/// Fetches the dump, in two requests to Jolpica.
+/// Asks which dump there is, and fetches it when it is read: whoever has it by its hash need not. Two requests to Jolpica.
 ///
-/// Fails if it is not the one that was promised.
-pub async fn fetch<R: Transport + Clock>(client: &Client<R>, api: &Uri) -> Result<Document<'static>> {
+/// What comes and is not the one that was promised is an error.
+pub async fn fetch<'a, R: Transport + Clock>(client: &'a Client<R>, api: &Uri) -> Result<Document<'a>> {
     let (overview, url) = (beside(api, OVERVIEW)?, url(api)?);
     let response = client.get(&overview, None).await?;
-    let (overview, url) = (Shown(&overview), &url);
     let Overview { delayed_dumps } = serde_json::from_slice(&response.body).map_err(|error| {
-        let message = format!("{overview} sent something that is no list of dumps ({error}); check the URL");
+        let message =
+            format!("{} sent something that is no list of dumps ({error}); check the URL", Shown(&overview));
         Error::new(Kind::NotJson, message).because_of(error)
     })?;
     let promised = delayed_dumps.csv.ok_or_else(|| {
-        Error::new(Kind::NotPublished, format!("{overview} names no CSV dump that is free; try again later"))
+        let message = format!("{} names no CSV dump that is free; try again later", Shown(&overview));
+        Error::new(Kind::NotPublished, message)
     })?;
-    let body = client.get(url, None).await?.body;
-    let sha256 = hex::encode(Sha256::digest(&body));
-    let Promised { file_hash, file_size } = promised;
-    if body.len() as u64 != file_size || !sha256.eq_ignore_ascii_case(&file_hash) {
-        let message = format!(
-            "{}: {} bytes with SHA-256 {sha256} came, not the {file_size} with {file_hash} that {overview} promises; \
-             try again later",
-            Shown(url),
-            body.len()
-        );
-        return Err(Error::new(Kind::Unavailable, message));
-    }
+    let sha256 = Some(promised.file_hash.to_ascii_lowercase());
     let metadata = vec![("source-url", url.to_string())];
-    Ok(Document { metadata, sha256: Some(sha256), ..Document::whole(body) })
+    let body = once(download(client, url, promised, overview)).boxed_local();
+    Ok(Document { metadata, sha256, ..Document::streamed(body) })
+}
+
+async fn download<R: Transport + Clock>(
+    client: &Client<R>,
+    url: Uri,
+    promised: Promised,
+    overview: Uri,
+) -> Result<Vec<u8>> {
+    let body = client.get(&url, None).await?.body;
+    let (sha256, length) = (hex::encode(Sha256::digest(&body)), body.len());
+    let Promised { file_hash, file_size } = promised;
+    if length as u64 == file_size && sha256.eq_ignore_ascii_case(&file_hash) {
+        return Ok(body);
+    }
+    let (url, overview) = (Shown(&url), Shown(&overview));
+    let message = format!(
+        "{url}: {length} bytes with SHA-256 {sha256} came, not the {file_size} with {file_hash} that {overview} promises; \
+         try again later"
+    );
+    Err(Error::new(Kind::Unavailable, message))
 }
 
 /// A URL of Jolpica's that is not below the API, but beside it.

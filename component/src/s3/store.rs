@@ -108,18 +108,23 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
     pub async fn put(&self, item: &str, document: Document<'_>) -> Result<Kept> {
         let Document { body, metadata, sha256: announced, warnings } = document;
         let Bucket { part_size, gzip, .. } = *self.bucket();
+        if let Some(sha256) = &announced
+            && let Some(same) = self.already_stored(item, sha256).await?
+        {
+            return Ok(Kept::Unchanged(same));
+        }
         let mut parts = Parts::new(body, part_size, gzip, announced.is_some());
         parts.next().await?;
         let whole = if parts.is_last() { parts.sha256() } else { None };
         if let (Some(whole), Some(announced)) = (&whole, &announced) {
             same_as_announced(item, whole, announced)?;
         }
-        let sha256 = whole.as_deref().or(announced.as_deref());
-        if let Some(sha256) = sha256.filter(|_| self.bucket().if_changed.is_some())
+        if let (Some(sha256), None) = (&whole, &announced)
             && let Some(same) = self.already_stored(item, sha256).await?
         {
             return Ok(Kept::Unchanged(same));
         }
+        let sha256 = whole.as_deref().or(announced.as_deref());
         let in_doubt = self.in_doubt.borrow().get(item).map(|object| object.key.seconds);
         let now = || self.s3.http.runtime.now().timestamp();
         let mut seconds = in_doubt.unwrap_or_else(now);
@@ -156,7 +161,7 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
         Err(Error::new(Kind::Conflict, message))
     }
 
-    /// The object that a document of `item` is compared with, if it has this hash.
+    /// The object that a document of `item` is compared with, if it has this hash; none if nothing is compared.
     pub async fn already_stored(&self, item: &str, sha256: &str) -> Result<Option<Object>> {
         let newest = match &self.bucket().if_changed {
             Some(Previous::Known(_, known)) if known != sha256 => None,
@@ -165,7 +170,8 @@ impl<'a, R: Transport + Clock> Store<'a, R> {
                 let there = self.known(key.clone()).await?;
                 there.map(|object| Object { sha256: Some(known.clone()), ..object })
             }
-            _ => self.newest(item).await?,
+            Some(Previous::Newest) => self.newest(item).await?,
+            None => None,
         };
         Ok(newest.filter(|newest| newest.sha256.as_deref() == Some(sha256)))
     }

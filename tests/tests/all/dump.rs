@@ -108,8 +108,13 @@ fn a_lake_keeps_it_where_it_is_asked_for_and_knows_its_keys() {
     assert_eq!(world.asked().len(), 0);
     let key = world.run(&["backfill"], &backfill).expect(0).stdout;
     world.run(&["backfill"], &backfill).expect(0).says(&["stored 0", "1 were there"]);
+    assert_eq!(world.asked().len(), 3);
     let again = world.run(&["backfill"], &[&backfill[..], &["--refresh", "1"]].concat()).expect(0);
     again.says(&["stored 0, unchanged 1"]);
+    let run = world.run(&["run"], &["--items", "jolpica/dump", "--if-changed"]).expect(0);
+    assert_eq!(run.stdout, key);
+    let overview = ("api.jolpi.ca".to_owned(), "/data/dumps/download/".to_owned());
+    assert_eq!(world.asked()[3..], [overview.clone(), overview], "what has not changed is not loaded again");
     assert_eq!(world.run(&["ls"], &["jolpica/dump"]).expect(0).stdout, key);
     world.run(&["catalog", "rebuild"], &[]).expect(0);
     assert_eq!(world.run(&["verify"], &[]).expect(0).stdout, "1 whole, 0 missing, 0 damaged, 0 unknown\n");
