@@ -1,6 +1,8 @@
 //! A plan, carried out item by item, each in a sandbox of its own, and what became of it noted in the catalogue.
 
+mod hour;
 pub mod line;
+mod refusals;
 mod shard;
 pub mod shown;
 mod work;
@@ -75,9 +77,8 @@ impl Planning {
         Ok(Planning { line, arguments, lake, texts, shard, ending, log })
     }
 
-    /// What is in the bucket, and what is to come of the plan.
-    fn read(&self) -> Result<(Reading, Sorted)> {
-        let reading = self.lake.read()?;
+    /// What is in the bucket, as it was read, and what is to come of the plan.
+    fn sorted(&self, reading: &Reading) -> Result<Sorted> {
         for damaged in &reading.damaged {
             self.log.warn(&format!(
                 "{damaged} cannot be read and is left out; `catalog rebuild` makes a new one"
@@ -85,23 +86,23 @@ impl Planning {
         }
         let mut plan = self.lake.plan(&self.texts)?;
         plan.retain(|planned| self.shard.has(&planned.name));
-        let mut items = sorted(plan, &reading, now(), self.line.refresh);
+        let mut items = sorted(plan, reading, now(), self.line.refresh);
         if self.line.order == Order::Oldest {
             items.due.reverse();
         }
-        Ok((reading, items))
+        Ok(items)
     }
 
     /// The plan, and the bucket that it is for.
     pub fn planned(self) -> Result<(Sorted, Lake)> {
-        let (_, items) = self.read()?;
-        Ok((items, self.lake))
+        Ok((self.sorted(&self.lake.read()?)?, self.lake))
     }
 
     /// Fetches what is due, and says what became of it.
     pub fn carried_out(self) -> Result<Outcome> {
         let (started, clock) = (SystemTime::now(), Instant::now());
-        let (reading, Sorted { due, kept, absent, future }) = self.read()?;
+        let reading = self.lake.read_and_compact()?;
+        let Sorted { due, kept, absent, future } = self.sorted(&reading)?;
         let Planning { line, arguments, lake, ending, log, .. } = self;
         let mut backfill =
             Backfill::new(&lake, line.host, &arguments, reading, line.wait, ending, log.clone())?;
@@ -113,12 +114,7 @@ impl Planning {
         if let Some(why) = &why {
             log.error(&format!("{why:#}"));
         }
-        let Backfill { report, reading, changes, token_ends, .. } = backfill;
-        if reading.is_long()
-            && let Err(error) = lake.snapshot(&reading, &log.run_id)
-        {
-            log.warn(&format!("{error:#}"));
-        }
+        let Backfill { report, changes, token_ends, .. } = backfill;
         let (run_id, took) = (log.run_id, clock.elapsed());
         Ok(Outcome {
             run_id,

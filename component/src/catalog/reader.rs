@@ -20,8 +20,8 @@ const MARGIN: TimeDelta = TimeDelta::days(2);
 /// Snapshots are looked for in so many days first, as there may be many older ones.
 const RECENT: TimeDelta = TimeDelta::days(40);
 
-/// How many records are read at once.
-const AT_ONCE: usize = 16;
+/// How many records are read at once: most of the time goes by on the way to the store and back.
+const AT_ONCE: usize = 32;
 
 /// From so many records, or keys, on, the next reader is spared them by a snapshot.
 const MANY_RECORDS: usize = 32;

@@ -15,26 +15,28 @@ fn costs(items: &Sorted, lake: &Lake) -> BTreeMap<String, (u32, u64)> {
         costs.entry(authority(lake.job.upstreams.url(*upstream))).or_default().0 += requests;
     }
     let a_second = lake.job.requests_per_second as u64;
-    let jolpica = authority(&lake.job.upstreams.jolpica);
+    let (jolpica, hour) = (authority(&lake.job.upstreams.jolpica), lake.job.upstreams.jolpica_hour);
     for (host, (requests, seconds)) in &mut costs {
-        let paced = u64::from(*requests).checked_div(a_second).unwrap_or_default();
-        let hours =
-            if *host == jolpica && a_second > 0 { u64::from(requests.saturating_sub(1)) / 200 } else { 0 };
-        *seconds = paced.max(hours * 3600);
+        let requests = u64::from(*requests);
+        let paced = requests.checked_div(a_second).unwrap_or_default();
+        let of_an_hour = if *host == jolpica { hour.requests as u64 } else { 0 };
+        let hours = requests.saturating_sub(1).checked_div(of_an_hour).unwrap_or_default();
+        *seconds = paced.max(hours * hour.window.as_secs());
     }
     costs
 }
 
 pub fn json(items: &Sorted, lake: &Lake) -> Value {
     let due = items.due.iter().map(|(planned, why)| {
-        let requests = planned.cost.iter().map(|(upstream, requests)| {
-            (authority(lake.job.upstreams.url(*upstream)), Value::from(*requests))
-        });
+        let mut of_hosts: BTreeMap<String, u32> = BTreeMap::new();
+        for (upstream, requests) in &planned.cost {
+            *of_hosts.entry(authority(lake.job.upstreams.url(*upstream))).or_default() += requests;
+        }
         json!({
             "item": planned.name,
             "why": why.name(),
             "since": planned.since,
-            "requests": requests.collect::<serde_json::Map<_, _>>(),
+            "requests": of_hosts,
         })
     });
     let upstreams = costs(items, lake)

@@ -1,16 +1,17 @@
-//! The items of a plan, one after the other, each in a sandbox of its own, and what became of them noted in the
-//! catalogue.
+//! The items of a plan, each in a sandbox of its own, and what became of them noted in the catalogue.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use f1_ingest_component::catalog::Reading;
 use f1_ingest_component::catalog::lake::Version;
 use f1_ingest_component::catalog::record::{Entry, Record, RunNote, SCHEMA, entries};
 use f1_ingest_component::error::{Error, Kind};
 use f1_ingest_component::http::url::authority;
+use f1_ingest_component::job::Job;
 use f1_ingest_component::jolpica::changes::Changes;
 use f1_ingest_component::log::Log;
 use f1_ingest_component::options::{Command, read};
@@ -19,29 +20,32 @@ use f1_ingest_component::plan::due::Why;
 use f1_ingest_component::report::{Failure, Report};
 use f1_ingest_component::s3::key::Key;
 use f1_ingest_component::source::Source;
-use f1_ingest_component::upstreams::Upstream;
 use indicatif::ProgressBar;
 
+use super::hour::Hour;
 use super::now;
+use super::refusals::{Refusals, instant, shown};
 use crate::budget::Budget;
 use crate::lake::{Lake, document};
 use crate::observe::Observers;
-use crate::options::HostOptions;
+use crate::options::{HostOptions, When};
+use crate::outcome::Outcome;
 use crate::progress::of_plan;
 use crate::runner::{Limit, Runner};
 use crate::sandbox::Overdue;
 use crate::signals::Ending;
+use crate::variables::Variables;
 
 /// So many items are done before they are noted, or so long.
 const NOTED: (usize, Duration) = (100, Duration::from_secs(30));
 
-/// So many failures of one host in a row that it is not asked again in this run.
-const ENOUGH: u32 = 3;
+/// How many items are under way at once where no upstream has to be spared.
+const AT_ONCE: usize = 4;
 
 /// A backfill under way.
 pub struct Backfill<'a> {
     lake: &'a Lake,
-    runner: Runner,
+    runner: Arc<Runner>,
     arguments: &'a [String],
     pub reading: Reading,
     /// Whether to sleep until a host that has had enough answers again.
@@ -49,7 +53,9 @@ pub struct Backfill<'a> {
     ending: Ending,
     log: Log,
     run: RunNote,
-    budget: Option<Budget>,
+    hour: Hour,
+    /// How many items may be under way.
+    at_once: usize,
     bar: ProgressBar,
     fresh: Vec<Entry>,
     noted: (usize, Instant),
@@ -59,31 +65,22 @@ pub struct Backfill<'a> {
     pub changes: Vec<String>,
     /// When the token ends, if there is one.
     pub token_ends: Option<u64>,
-    /// Why the items of a host are put off.
-    put_off: HashMap<String, PutOff>,
-    failures: HashMap<String, u32>,
+    refusals: Refusals,
 }
 
-/// Why the items of a host wait, and until when, if it is known.
-struct PutOff {
-    kind: Kind,
-    until: Option<u64>,
-    items: usize,
-}
+/// An item that is to be fetched.
+type Due = (Planned, Why);
 
-/// The time of a unix second.
-fn instant(seconds: u64) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(seconds.try_into().ok()?, 0)
-}
+/// What a sandbox is given for an item.
+type Call = (Vec<String>, Variables, Job);
 
-fn shown(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// How many requests to Jolpica an item takes.
-fn jolpica(planned: &Planned) -> u32 {
-    let cost = planned.cost.iter().filter(|(upstream, _)| *upstream == Upstream::Jolpica);
-    cost.map(|(_, requests)| requests).sum()
+/// What comes before an item.
+enum Before {
+    Run(Box<Call>),
+    /// Its hosts have had enough.
+    PutOff,
+    /// It has to wait until then.
+    Wait(DateTime<Utc>),
 }
 
 /// What comes after an item.
@@ -91,6 +88,8 @@ enum Next {
     Go,
     /// This item again, from then on.
     Again(DateTime<Utc>),
+    /// The end was asked for: the item is dropped.
+    Dropped,
     /// The store takes nothing: there is no use in going on.
     Stop,
 }
@@ -106,65 +105,115 @@ impl<'a> Backfill<'a> {
         log: Log,
     ) -> Result<Backfill<'a>> {
         let (is_replay, bar) = (!host.replay.is_empty(), of_plan(host.progress, 0));
+        let budget = Budget::of(&lake.job).filter(|_| !is_replay);
+        let is_free = lake.job.requests_per_second == 0 && budget.is_none();
+        let at_once = if is_free { AT_ONCE } else { 1 };
+        // One bar for the item under way, not for many.
+        let progress = if is_free { When::Never } else { host.progress };
+        let host = HostOptions { progress, ..host };
         let run = RunNote::new(log.run_id.clone(), "backfill", now());
         Ok(Backfill {
             lake,
-            runner: Runner::new(host, Overdue::Interrupted, Observers::default())?,
+            runner: Arc::new(Runner::new(host, Overdue::Interrupted, Observers::default())?),
             arguments,
             reading,
             waits,
             ending,
             log,
             run,
-            budget: Budget::of(&lake.job).filter(|_| !is_replay),
+            hour: Hour(budget),
+            at_once,
             bar,
             fresh: Vec::new(),
             noted: (0, Instant::now()),
             report: Report::default(),
             changes: Vec::new(),
             token_ends: None,
-            put_off: HashMap::new(),
-            failures: HashMap::new(),
+            refusals: Refusals::default(),
         })
     }
 
     /// Fetches what is due, and gives the exit code.
-    pub fn all(&mut self, due: Vec<(Planned, Why)>) -> Result<u8> {
-        let count = due.len();
-        self.bar.set_length(count as u64);
-        let of_jolpica = |(planned, _): &(Planned, Why)| jolpica(planned) as usize;
-        let mut requests: usize = due.iter().map(of_jolpica).sum();
-        for (done, (planned, why)) in due.into_iter().enumerate() {
-            self.bar.set_position(done as u64);
-            self.bar.set_message(self.left(requests));
-            requests -= jolpica(&planned) as usize;
-            let next = loop {
-                if self.ending.cause().is_some() {
-                    break Next::Stop;
-                }
-                match self.one(&planned, why)? {
-                    Next::Again(at) => {
-                        let line = format!("{done} of {count} items are done; going on at {}", shown(at));
-                        self.bar.suspend(|| self.log.info(&line));
-                        self.note()?;
-                        self.ending.sleep_until(at);
-                    }
-                    next => break next,
-                }
+    pub fn all(&mut self, due: Vec<Due>) -> Result<u8> {
+        self.bar.set_length(due.len() as u64);
+        let runner = self.runner.clone();
+        std::thread::scope(|scope| {
+            let (done, ended) = mpsc::channel();
+            let begin = |due: Due, call: Call| {
+                let (runner, done) = (&runner, done.clone());
+                scope.spawn(move || {
+                    let (arguments, variables, job) = call;
+                    let limit = Limit { began: Instant::now(), heeds_signals: true };
+                    let outcome = runner.ingest(arguments, variables, job, limit);
+                    // Nobody waits any more once something else has failed.
+                    let _ = done.send((due, outcome));
+                });
             };
-            if self.fresh.len() >= NOTED.0 || self.noted.1.elapsed() >= NOTED.1 {
-                self.note()?;
-            }
-            if matches!(next, Next::Stop) {
-                self.run.later += (count - done) as u32;
-                break;
-            }
-        }
+            self.each(due.into(), begin, &ended)
+        })?;
         self.bar.finish_and_clear();
         let code = self.exit_code();
         self.run.exit_code = Some(code);
         self.note()?;
         Ok(code)
+    }
+
+    /// Has items begun, as many at once as may be, and sees to what becomes of them, until all is done or nothing can be.
+    fn each(
+        &mut self,
+        mut due: VecDeque<Due>,
+        mut begin: impl FnMut(Due, Call),
+        ended: &mpsc::Receiver<(Due, Result<Outcome>)>,
+    ) -> Result<()> {
+        let count = due.len();
+        let (mut under_way, mut is_over) = (0, false);
+        let mut pause: Option<DateTime<Utc>> = None;
+        loop {
+            is_over |= self.ending.cause().is_some();
+            let may_begin = !is_over && pause.is_none() && under_way < self.at_once;
+            if let Some((planned, why)) = due.pop_front_if(|_| may_begin) {
+                let left = due.iter().map(|(planned, _)| planned).chain([&planned]);
+                self.bar.set_message(self.hour.left(left));
+                match self.before(&planned, why)? {
+                    Before::Run(call) => {
+                        begin((planned, why), *call);
+                        under_way += 1;
+                    }
+                    Before::PutOff => self.run.later += 1,
+                    Before::Wait(until) => {
+                        due.push_front((planned, why));
+                        pause = Some(until);
+                    }
+                }
+                continue;
+            }
+            if under_way > 0 {
+                let (item, outcome) = ended.recv()?;
+                under_way -= 1;
+                match self.after(&item.0, outcome?)? {
+                    Next::Go => {}
+                    Next::Stop => is_over = true,
+                    Next::Dropped => due.push_front(item),
+                    Next::Again(at) => {
+                        due.push_front(item);
+                        pause = pause.max(Some(at));
+                    }
+                }
+                self.bar.set_position((count - due.len() - under_way) as u64);
+                if self.fresh.len() >= NOTED.0 || self.noted.1.elapsed() >= NOTED.1 {
+                    self.note()?;
+                }
+                continue;
+            }
+            let Some(until) = pause.take().filter(|_| !is_over) else { break };
+            let line =
+                format!("{} of {count} items are done; going on at {}", count - due.len(), shown(until));
+            self.bar.suspend(|| self.log.info(&line));
+            self.note()?;
+            self.ending.sleep_until(until);
+        }
+        self.run.later += due.len() as u32;
+        Ok(())
     }
 
     /// Signals first, then what failed, then what is to come.
@@ -177,31 +226,35 @@ impl<'a> Backfill<'a> {
         }
     }
 
-    fn one(&mut self, planned: &Planned, why: Why) -> Result<Next> {
-        let hosts = self.hosts_of(planned);
-        if let Some((_, put_off)) = self.put_off.iter_mut().find(|(host, _)| hosts.contains(host)) {
-            put_off.items += 1;
-            self.run.later += 1;
-            return Ok(Next::Go);
+    fn before(&mut self, planned: &Planned, why: Why) -> Result<Before> {
+        if self.refusals.put_off(&self.hosts_of(planned)) {
+            return Ok(Before::PutOff);
         }
-        if let Some(next) = self.must_wait(planned) {
-            return Ok(next);
+        if let Some(until) = self.hour.full_until(planned) {
+            if self.waits {
+                return Ok(Before::Wait(until));
+            }
+            let host = authority(&self.lake.job.upstreams.jolpica);
+            self.refusals.wait(host, Kind::RateLimited, u64::try_from(until.timestamp() + 1).ok());
+            return Ok(Before::PutOff);
         }
         let mut arguments = self.arguments.to_vec();
         arguments.extend([format!("--items={}", planned.name)]);
         arguments.extend(self.compared(planned, why)?);
         let variables = self.lake.variables.clone();
-        let Command::Ingest(job) = read(&arguments, |name| variables.get(name).cloned())? else {
-            return Ok(Next::Stop);
-        };
+        match read(&arguments, |name| variables.get(name).cloned())? {
+            Command::Ingest(job) => Ok(Before::Run(Box::new((arguments, variables, *job)))),
+            Command::Help | Command::Version => Err(Error::usage("--help and --version stand alone").into()),
+        }
+    }
+
+    fn after(&mut self, planned: &Planned, outcome: Outcome) -> Result<Next> {
         let before = self.newest(planned).map(|newest| newest.seconds);
-        let limit = Limit { began: Instant::now(), heeds_signals: true };
-        let outcome = self.runner.ingest(arguments, variables, *job, limit)?;
         self.token_ends = outcome.token_ends.or(self.token_ends);
         let Report { stored, unchanged, failed, warnings, .. } = outcome.report;
         if outcome.why.is_some() && self.ending.cause().is_some() && stored.is_empty() && unchanged.is_empty()
         {
-            return Ok(Next::Stop);
+            return Ok(Next::Dropped);
         }
         let report = Report { stored, unchanged, warnings, ..Report::default() };
         let next = match failed.into_iter().next() {
@@ -213,7 +266,7 @@ impl<'a> Backfill<'a> {
                 self.failed(planned, Failure { source, item: planned.name.clone(), session: None, error })
             }
             None => {
-                self.failures.retain(|host, _| !hosts.contains(host));
+                self.refusals.answered(&self.hosts_of(planned));
                 Next::Go
             }
         };
@@ -228,32 +281,6 @@ impl<'a> Backfill<'a> {
         let fresh: Vec<_> = warnings.filter(|warning| !self.report.warnings.contains(warning)).collect();
         self.report.warnings.extend(fresh);
         Ok(next)
-    }
-
-    /// What is left of the hour, and how long so many requests take at least.
-    fn left(&self, requests: usize) -> String {
-        let Some(Ok(left)) = self.budget.as_ref().map(Budget::left) else { return String::new() };
-        let hours = requests.saturating_sub(left.left).div_ceil(left.of.max(1));
-        let time = if hours > 0 { format!(", {hours} h to go") } else { String::new() };
-        format!("jolpica: {left}{time}")
-    }
-
-    /// Whether the hour has no room for all requests of an item: half a document would be asked for in vain.
-    fn must_wait(&mut self, planned: &Planned) -> Option<Next> {
-        let budget = self.budget.as_ref()?;
-        let requests = jolpica(planned) as usize;
-        if requests == 0 {
-            return None;
-        }
-        let at = budget.room_for(requests).ok()??;
-        if self.waits {
-            return Some(Next::Again(at));
-        }
-        let until = u64::try_from(at.timestamp() + 1).ok();
-        let host = authority(&self.lake.job.upstreams.jolpica);
-        self.put_off.insert(host, PutOff { kind: Kind::RateLimited, until, items: 1 });
-        self.run.later += 1;
-        Some(Next::Go)
     }
 
     /// Says what a new version has that the one before had not.
@@ -299,7 +326,7 @@ impl<'a> Backfill<'a> {
                 return Next::Again(until.unwrap_or(Utc::now() + TimeDelta::minutes(15)));
             }
             (Kind::RateLimited, Some(host)) => {
-                self.put_off(host, &failure);
+                self.refusals.refused(host, error);
                 self.run.later += 1;
                 return Next::Go;
             }
@@ -307,13 +334,9 @@ impl<'a> Backfill<'a> {
                 self.run.later += 1;
                 return Next::Go;
             }
-            (Kind::Blocked | Kind::SignIn, Some(host)) => self.put_off(host, &failure),
+            (Kind::Blocked | Kind::SignIn, Some(host)) => self.refusals.refused(host, error),
             (Kind::Network | Kind::Unavailable | Kind::NotJson, Some(host)) => {
-                let failures = self.failures.entry(host.clone()).or_default();
-                *failures += 1;
-                if *failures == ENOUGH {
-                    self.put_off(host, &failure);
-                }
+                self.refusals.failed(host, error);
             }
             _ => {}
         }
@@ -322,18 +345,6 @@ impl<'a> Backfill<'a> {
         self.report.failed.push(failure);
         self.became(vec![entry]);
         if is_of_store { Next::Stop } else { Next::Go }
-    }
-
-    fn put_off(&mut self, host: String, failure: &Failure) {
-        let Failure { error, .. } = failure;
-        self.put_off.insert(
-            host,
-            PutOff {
-                kind: error.kind,
-                until: error.until,
-                items: usize::from(error.kind == Kind::RateLimited),
-            },
-        );
     }
 
     /// `host[:port]` of the upstreams that an item is made from. The mirror serves where livetiming does not.
@@ -372,13 +383,7 @@ impl<'a> Backfill<'a> {
             "stored {stored}, unchanged {unchanged}, absent {absent}, failed {failed}, not now {later}; \
              {kept} were there, {known_absent} known to be absent, {future} still to come"
         )];
-        lines.extend(self.put_off.iter().map(|(host, PutOff { kind, until, items })| {
-            let when = match until.and_then(instant) {
-                Some(until) => format!("it goes on at {}", shown(until)),
-                None => "the next run asks again".into(),
-            };
-            format!("{host} ({}) puts off {items} items; {when}", kind.name())
-        }));
+        lines.extend(self.refusals.lines());
         lines
     }
 }
