@@ -7,7 +7,7 @@ pub mod rows;
 
 use std::sync::{Arc, Mutex};
 
-use crate::upstream::{Reply, Upstream};
+use crate::upstream::{Asked, Reply, Upstream};
 use history::History;
 use page::{CAP, Page};
 
@@ -65,6 +65,11 @@ impl Jolpica {
         self.upstream.url(&format!("/ergast/f1/{document}"))
     }
 
+    /// Its host and port.
+    pub fn authority(&self) -> String {
+        self.upstream.authority()
+    }
+
     /// Changes what it knows from now on.
     pub fn change(&self, change: impl FnOnce(&mut History)) {
         change(&mut self.history.lock().expect("no test thread panicked"));
@@ -74,6 +79,11 @@ impl Jolpica {
     pub fn whole(&self, document: &str) -> String {
         let history = self.history.lock().expect("no test thread panicked");
         Page::whole(&history, &format!("/ergast/f1/{document}")).text()
+    }
+
+    /// The requests as they came.
+    pub fn requests(&self) -> Vec<Asked> {
+        self.upstream.asked()
     }
 
     /// What was asked for, without the path that all have in common.

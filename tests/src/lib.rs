@@ -2,6 +2,7 @@
 //! made-up sessions, and what the real FastF1 makes of them.
 
 pub mod aws;
+pub mod beside;
 pub mod binary;
 pub mod compare;
 pub mod f1tv;

@@ -109,6 +109,14 @@ pub struct Asked {
     pub(crate) raw: Vec<u8>,
 }
 
+/// The most requests that came within so long.
+pub fn fullest(asked: &[Asked], window: Duration) -> usize {
+    let mut times: Vec<Instant> = asked.iter().map(|asked| asked.at).collect();
+    times.sort_unstable();
+    let within = |(n, first): (usize, &Instant)| times.partition_point(|at| *at < *first + window) - n;
+    times.iter().enumerate().map(within).max().unwrap_or_default()
+}
+
 impl Asked {
     /// The answer of the server at `address`.
     pub fn forward(&self, address: SocketAddr) -> Option<Vec<u8>> {

@@ -1,15 +1,17 @@
 //! `f1-ingest backfill` against a made-up Jolpica, and what it leaves in the bucket: every item, whole, once.
 
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use f1_ingest_tests::beside::Beside;
 use f1_ingest_tests::binary::{command, run};
 use f1_ingest_tests::jolpica::Jolpica;
 use f1_ingest_tests::jolpica::history::History;
 use f1_ingest_tests::lake::Lake;
+use f1_ingest_tests::s3_servers::Server;
 use f1_ingest_tests::store::keys;
 use f1_ingest_tests::synthetic::dice::Dice;
-use f1_ingest_tests::upstream::Reply;
+use f1_ingest_tests::upstream::{Reply, fullest};
 
 const SEASONS: &str = "2010..2011";
 
@@ -71,50 +73,93 @@ fn the_whole_history_is_stored_with_all_its_rows_in_about_a_thousand_requests() 
     println!("{} items in {asked} requests", planned.len());
 }
 
+/// With `F1_WHOLE=1 F1_KILLS=200`: from 1950 on, thirty sessions, and Jolpica's limits with a minute for an hour.
 #[test]
 fn a_machine_that_is_killed_again_and_again_ends_with_every_item_stored_once() {
+    const HOUR: u64 = 60;
+    let is_whole = std::env::var_os("F1_WHOLE").is_some();
     let kills: u64 = std::env::var("F1_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
-    let lake = lake();
-    let planned = lake.planned(&["--seasons", SEASONS]);
-    let arguments = lake.arguments("backfill", &["--seasons", SEASONS]);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (seasons, races, longest) = match is_whole {
+        true => ("1950..", 1..=15, 7500),
+        false => (SEASONS, 1..=2, 400),
+    };
+    let history = History::new(1);
+    let sessions: Vec<_> = races.clone().flat_map(|round| [(2023, round), (2024, round)]).collect();
+    let beside = Beside::start(&history, &sessions);
+    let lake = Lake::new(Jolpica::start(history)).with(beside);
+    let lake = if is_whole { lake.with_an_hour_of(HOUR) } else { lake };
+    let rounds = format!("1..{}", races.end());
+    let tables = ["--seasons", seasons];
+    let feeds =
+        ["--seasons", "2023..2024", "--rounds", &rounds, "--sessions", "R", "--sources", "fastf1,livetiming"];
+    let planned = [lake.planned(&tables), lake.planned(&feeds)].concat();
+    assert!(!is_whole || planned.len() > 650 + 60);
     let mut dice = Dice::new(7, "kills");
     for kill in 0..kills {
-        let mut child = command(&arguments, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(dice.between(5, 400).unsigned_abs()));
+        let what = if dice.one_in(3) { &feeds[..] } else { &tables };
+        let mut child = quietly(&mut lake.command("backfill", &[what, &["--wait"]].concat(), &[]));
+        std::thread::sleep(Duration::from_millis(dice.between(5, longest).unsigned_abs()));
         let _ = child.kill();
         child.wait().unwrap();
         let twice: Vec<_> = lake.items().into_iter().filter(|(_, count)| *count > 1).collect();
         assert!(twice.is_empty(), "after kill {kill}: {twice:?}");
     }
-    lake.backfill(&["--seasons", SEASONS]).expect(0);
+    println!("{} of {} items after {kills} kills", lake.items().len(), planned.len());
+    for what in [&tables[..], &feeds] {
+        lake.backfill(&[what, &["--wait"]].concat()).expect(0);
+    }
+    lake.assert_whole(&planned);
+    let asked = lake.jolpica.requests();
+    println!(
+        "{} requests to Jolpica, {} beside it",
+        asked.len(),
+        lake.beside.as_ref().unwrap().asked().len()
+    );
+    // What left in time may have come a little later.
+    let most = |seconds: u64| fullest(&asked, Duration::from_secs(seconds) - Duration::from_millis(300));
+    assert!(!is_whole || most(1) <= 4 && most(HOUR) <= 200, "{} and {}", most(1), most(HOUR));
+}
+
+/// Starts a command that nobody listens to.
+fn quietly(command: &mut Command) -> Child {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn eight_shards_of_which_some_are_killed(lake: &Lake) {
+    let planned = lake.planned(&["--seasons", SEASONS]);
+    let shard = |index: usize| {
+        let variables = [("JOB_COMPLETION_INDEX", &*index.to_string()), ("JOB_COMPLETION_COUNT", "8")];
+        quietly(&mut lake.command("backfill", &["--seasons", SEASONS], &variables))
+    };
+    let mut children: Vec<_> = (0..8).map(shard).collect();
+    let mut dice = Dice::new(3, "shards");
+    for _ in 0..12 {
+        std::thread::sleep(Duration::from_millis(dice.between(20, 200).unsigned_abs()));
+        let index = dice.between(0, 7) as usize;
+        let _ = children[index].kill();
+        children[index].wait().unwrap();
+        // What was sent to a server before may still be carried out.
+        std::thread::sleep(Duration::from_millis(100));
+        children[index] = shard(index);
+    }
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(lake.planned(&["--seasons", SEASONS]), [""; 0], "nothing is left to do");
     lake.assert_whole(&planned);
 }
 
 #[test]
 fn shards_at_once_store_disjoint_parts_whatever_becomes_of_them() {
-    let lake = lake();
-    let planned = lake.planned(&["--seasons", SEASONS]);
-    let shard = |index: &str| {
-        let arguments = lake.arguments(
-            "backfill",
-            &["--seasons", SEASONS, "--endpoints", "results,races,driverStandings,pitstops"],
-        );
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let variables = [("JOB_COMPLETION_INDEX", index), ("JOB_COMPLETION_COUNT", "4")];
-        command(&arguments, &variables).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    };
-    let mut children: Vec<_> = ["0", "1", "2", "3"].into_iter().map(shard).collect();
-    std::thread::sleep(Duration::from_millis(150));
-    for child in &mut children[..2] {
-        let _ = child.kill();
+    eight_shards_of_which_some_are_killed(&lake());
+}
+
+#[test]
+fn shards_at_once_store_disjoint_parts_at_servers_that_nobody_here_wrote() {
+    for server in [Server::moto(), Server::swift()].into_iter().flatten() {
+        println!("{}", server.offer.name);
+        eight_shards_of_which_some_are_killed(&lake().at(server));
     }
-    children.extend(["0", "1"].map(shard));
-    for mut child in children {
-        child.wait().unwrap();
-    }
-    lake.backfill(&["--seasons", SEASONS]).expect(0);
-    lake.assert_whole(&planned);
 }
 
 #[test]
@@ -124,11 +169,26 @@ fn a_host_that_has_had_enough_puts_its_items_off_in_one_line() {
         ..4 => turn.answer(),
         _ => Reply::new(429, r#"{"detail": "throttled"}"#).with("retry-after", "1800"),
     });
-    let lake = Lake::new(jolpica);
+    // A host that is to be spared is asked for one item after the other.
+    let lake = Lake::new(jolpica).with_an_hour_of(3600);
     let run = lake.backfill(&["--seasons", "2005..2010", "--endpoints", "races"]).expect(75);
     let asked = lake.jolpica.asked().len();
     assert_eq!(asked, 5, "it is not asked again");
     run.says(&["stored 4", "failed 0", "not now 2"]).says(&["puts off 2 items", "it goes on at"]);
+}
+
+#[test]
+fn a_plan_takes_as_long_as_the_limits_that_it_is_given() {
+    let whole = ["--seasons", "1960..2009", "--endpoints", "results,races", "--plan"];
+    for (lake, hour) in [(lake(), 0), (lake().with_an_hour_of(60), 60), (lake().with_an_hour_of(3600), 3600)]
+    {
+        let plan = lake.json("backfill", &whole);
+        let of_jolpica = &plan["upstreams"][lake.jolpica.authority()];
+        let requests = of_jolpica["requests"].as_u64().unwrap();
+        assert!((201..400).contains(&requests), "{requests}");
+        let paced = if hour == 0 { 0 } else { requests / 4 };
+        assert_eq!(of_jolpica["seconds"], paced.max(hour), "{hour}");
+    }
 }
 
 #[test]

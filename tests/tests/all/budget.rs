@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use f1_ingest_tests::binary::{Run, run};
-use f1_ingest_tests::upstream::{Asked, RESULTS, Reply, Upstream};
+use f1_ingest_tests::upstream::{RESULTS, Reply, Upstream, fullest};
 use serde_json::{Value, json};
 
 /// A machine: a folder for state, and a Jolpica.
@@ -56,13 +56,6 @@ impl Machine {
     fn asked(&self) -> usize {
         self.jolpica.asked().len()
     }
-}
-
-/// The most requests that came within so long.
-fn fullest(asked: &[Asked], window: Duration) -> usize {
-    let times: Vec<Instant> = asked.iter().map(|asked| asked.at).collect();
-    let within = |first: Instant| times.iter().filter(|at| (first..first + window).contains(*at)).count();
-    times.iter().map(|at| within(*at)).max().unwrap_or_default()
 }
 
 #[test]
