@@ -1,11 +1,16 @@
 //! The same component in every runtime that there is: each stores the same object. A runtime that is not
 //! installed is skipped and said so; `tests/run` installs them all.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use f1_ingest_tests::beside::Beside;
 use f1_ingest_tests::binary::{Run, f1_ingest, root, run};
-use f1_ingest_tests::installed::installed;
+use f1_ingest_tests::installed::{installed, python};
+use f1_ingest_tests::jolpica::Jolpica;
+use f1_ingest_tests::jolpica::history::History;
+use f1_ingest_tests::lake::Lake;
 use f1_ingest_tests::server::{Says, Server};
 use f1_ingest_tests::store::Store;
 use serde_json::{Value, json};
@@ -177,4 +182,69 @@ fn every_runtime_stores_the_same_object_and_fails_at_the_same_thing() {
         assert_eq!(metadata, ours, "{name}");
     }
     assert_eq!(store.keys().len(), objects.len());
+}
+
+/// What the component's `plan` gives in Python's wasmtime: a list of items, or a failure.
+fn plan_in_python(python: &Path, component: &Path, selection: &Value, lake: &Lake) -> Value {
+    let script = root().join("tests/runtimes/plan.py");
+    let mut command = Command::new(python);
+    command.arg(script).arg(component).arg(selection.to_string()).args(["--bucket", "lake"]);
+    let output = command.args(lake.upstreams()).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+}
+
+#[test]
+fn a_plan_is_the_same_through_the_typed_interface_of_another_runtime() {
+    let Some(python) = python() else { return };
+    let history = History::new(1);
+    let lake = Lake::new(Jolpica::start(history.clone())).with(Beside::start(&history, &[]));
+    let component = lake.path().join("f1-ingest.wasm");
+    run(&["component", "--output", component.to_str().unwrap()], &[]).expect(0);
+    let selection = json!({
+        "seasons": "2016..2018", "rounds": "2..5", "sessions": "R,Q", "sources": "jolpica,fastf1",
+        "endpoints": "drivers,results,qualifying,pitstops,laps",
+    });
+    let plan = plan_in_python(&python, &component, &selection, &lake);
+
+    let options: Vec<String> = selection
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(name, value)| [format!("--{name}"), value.as_str().unwrap().to_owned()])
+        .collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).chain(["--plan"]).collect();
+    let ours = lake.json("backfill", &options);
+    type About = (Value, BTreeMap<String, u64>);
+    let ours: BTreeMap<&str, About> = ours["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| {
+            let requests = serde_json::from_value(item["requests"].clone()).unwrap();
+            (item["item"].as_str().unwrap(), (item["since"].clone(), requests))
+        })
+        .collect();
+    let host = |upstream: &str| match upstream {
+        "jolpica" => lake.jolpica.authority(),
+        _ => lake.beside.as_ref().unwrap().authority(),
+    };
+    let theirs: BTreeMap<&str, About> = plan
+        .as_array()
+        .unwrap_or_else(|| panic!("{plan}"))
+        .iter()
+        .map(|item| {
+            let mut requests = BTreeMap::new();
+            for cost in item["costs"].as_array().unwrap() {
+                let host = host(cost["upstream"].as_str().unwrap());
+                *requests.entry(host).or_default() += cost["requests"].as_u64().unwrap();
+            }
+            (item["item"].as_str().unwrap(), (item["since"].clone(), requests))
+        })
+        .collect();
+    assert_eq!(theirs, ours);
+    assert_eq!(theirs.len(), 1 + 3 * (2 + 4 * 2) + 4 * 2, "{:?}", theirs.keys());
+
+    let refused = plan_in_python(&python, &component, &json!({"seasons": "1949"}), &lake);
+    assert_eq!(refused["kind"], "usage", "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("--seasons"), "{refused}");
 }
