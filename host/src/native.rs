@@ -54,14 +54,16 @@ impl Transport for Native {
     }
 }
 
+/// In the words that the component has for what its runtime says.
 fn explained(error: Error) -> SendError {
+    let unreachable = |why: &str| SendError::Unreachable(why.to_owned());
     match error {
         Error::HttpRequestDenied => SendError::Denied,
         Error::InternalError(Some(why)) => SendError::internal(&why),
-        Error::ConnectionRefused
-        | Error::ConnectionTimeout
-        | Error::DnsError { .. }
-        | Error::DestinationIpUnroutable => SendError::Unreachable(error.to_string()),
+        Error::DnsError { .. } => unreachable("the host name cannot be resolved"),
+        Error::DestinationIpUnroutable => unreachable("there is no way to the host"),
+        Error::ConnectionRefused => unreachable("the connection was refused"),
+        Error::ConnectionTimeout => unreachable("no connection came about in time"),
         error => SendError::Network(error.to_string()),
     }
 }
