@@ -3,11 +3,16 @@
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::PAD;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose};
-use flate2::{Decompress, FlushDecompress, Status};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 /// The longest JSON text that a record may hold, in bytes. A real one has some ten thousand; this bounds what
 /// a crafted one costs.
 const LONGEST: usize = 2 << 20;
+
+/// The room to begin with; doubled, it is [`LONGEST`] at last.
+const SHORTEST: usize = 32 << 10;
 
 /// Python does not care which bits the last symbol has too many.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -17,16 +22,17 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Unpacks record after record in the same buffers.
 pub struct Unpacker {
-    inflate: Decompress,
+    inflate: Box<DecompressorOxide>,
     symbols: Vec<u8>,
     deflated: Vec<u8>,
+    /// Room for a record; it grows with the longest one and is never cleared.
     json: Vec<u8>,
 }
 
 impl Unpacker {
     pub fn new() -> Unpacker {
-        let (symbols, deflated, json) = Default::default();
-        Unpacker { inflate: Decompress::new(false), symbols, deflated, json }
+        let (inflate, symbols, deflated) = Default::default();
+        Unpacker { inflate, symbols, deflated, json: vec![0; SHORTEST] }
     }
 
     /// The text of the object that a record holds, packed or plain. None if it holds none.
@@ -35,8 +41,8 @@ impl Unpacker {
             return Some(record);
         }
         self.decode(record.trim_matches('"'))?;
-        self.inflate()?;
-        let json = std::str::from_utf8(&self.json).ok()?;
+        let length = self.inflate()?;
+        let json = std::str::from_utf8(self.json.get(..length)?).ok()?;
         let json = json.strip_prefix('\u{feff}').unwrap_or(json);
         json.starts_with('{').then_some(json)
     }
@@ -77,21 +83,25 @@ impl Unpacker {
         BASE64.decode_vec(&self.symbols, &mut self.deflated).ok()
     }
 
-    /// Python's `zlib.decompress`: a stream that stops early is an error, bytes after its end are not.
-    fn inflate(&mut self) -> Option<()> {
-        self.inflate.reset(false);
-        self.json.clear();
+    /// Python's `zlib.decompress`: a stream that stops early is an error, bytes after its end are not. Gives the
+    /// length of what it holds.
+    ///
+    /// Straight into the room for it: a decompressor that takes a stream in pieces keeps a window of its own, cleared
+    /// for each record and copied from.
+    fn inflate(&mut self) -> Option<usize> {
+        self.inflate.init();
+        let (mut read, mut written) = (0, 0);
         loop {
-            self.json.reserve(32 << 10);
-            let before = (self.inflate.total_in(), self.json.len());
-            let input = self.deflated.get(usize::try_from(before.0).ok()?..)?;
-            let status = self.inflate.decompress_vec(input, &mut self.json, FlushDecompress::None).ok()?;
-            let stuck = before == (self.inflate.total_in(), self.json.len());
+            let input = self.deflated.get(read..)?;
+            let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+            let (status, taken, made) = decompress(&mut self.inflate, input, &mut self.json, written, flags);
+            (read, written) = (read + taken, written + made);
             match status {
-                _ if self.json.len() > LONGEST => return None,
-                Status::StreamEnd => return Some(()),
-                _ if stuck => return None,
-                _ => {}
+                TINFLStatus::Done => return Some(written),
+                TINFLStatus::HasMoreOutput if self.json.len() < LONGEST => {
+                    self.json.resize(2 * self.json.len(), 0);
+                }
+                _ => return None,
             }
         }
     }
@@ -99,6 +109,11 @@ impl Unpacker {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, Decompress, FlushDecompress, Status};
+    use proptest::prelude::*;
+
     use super::*;
 
     fn unpack(record: &str) -> Option<String> {
@@ -127,14 +142,67 @@ mod tests {
         }
     }
 
+    /// `{`, then three bytes from four before: an error in Python too.
+    #[test]
+    fn what_repeats_bytes_from_before_its_beginning_is_none() {
+        assert_eq!(unpack("qwZiAA=="), None);
+    }
+
     #[test]
     fn a_record_that_inflates_without_end_is_none() {
         let bomb = {
-            use std::io::Write;
-            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), Compression::best());
             deflate.write_all(&vec![b'{'; 2 * LONGEST]).expect("a vector takes everything");
             deflate.finish().expect("a vector takes everything")
         };
         assert!(unpack(&BASE64.encode(bomb)).is_none());
+    }
+
+    /// In one piece, into room for all that is allowed.
+    fn inflated(stream: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity(LONGEST + 1);
+        match Decompress::new(false).decompress_vec(stream, &mut out, FlushDecompress::Finish).ok()? {
+            Status::StreamEnd => Some(out).filter(|out| out.len() <= LONGEST),
+            _ => None,
+        }
+    }
+
+    /// Whole, cut short, damaged, or with bytes after its end.
+    fn stream() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop::collection::vec(b'a'..b'z', 0..50);
+        let text = (prop::collection::vec(piece, 0..20), 1..200_usize);
+        let changes = prop::collection::vec((any::<prop::sample::Index>(), 0..8_u32), 0..3);
+        let end = prop_oneof![Just(None), any::<prop::sample::Index>().prop_map(Some)];
+        let after = prop::collection::vec(any::<u8>(), 0..9);
+        (text, 0..10_u32, changes, end, after).prop_map(|((pieces, times), level, changes, end, after)| {
+            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), Compression::new(level));
+            deflate.write_all(&pieces.concat().repeat(times)).expect("a vector takes everything");
+            let mut stream = deflate.finish().expect("a vector takes everything");
+            for (at, bit) in changes {
+                let at = at.index(stream.len());
+                stream[at] ^= 1 << bit;
+            }
+            match end {
+                Some(end) => stream.truncate(end.index(stream.len())),
+                None => stream.extend(after),
+            }
+            stream
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        /// Nothing of a stream before it is left in the room for one.
+        #[test]
+        fn inflates_any_stream_as_in_one_piece(streams in prop::collection::vec(stream(), 1..5)) {
+            let mut unpacker = Unpacker::new();
+            for stream in streams {
+                unpacker.deflated.clone_from(&stream);
+                let length = unpacker.inflate();
+                let read = length.map(|length| unpacker.json[..length].to_vec());
+                prop_assert!(read == inflated(&stream), "{stream:?}");
+            }
+        }
     }
 }
