@@ -15,24 +15,32 @@ pub struct PlainSample<'a> {
 
 /// All samples of a record. None if it is not plain, or names a car twice in a moment.
 pub fn samples<'a, F: Telemetry>(record: &'a str, texts: &mut Texts) -> Option<Vec<PlainSample<'a>>> {
-    let mut samples = Vec::new();
-    let mut rest = Cursor(record);
-    let mut seen = Vec::new();
+    let mut samples = Vec::with_capacity(record.len() / 64);
+    let mut rest = Cursor::new(record);
+    // The cars of the moment before, as long as this one's are the same; then this one's.
+    let mut order: Vec<u64> = Vec::new();
     rest.skip("{\"")?.skip(F::MOMENTS)?.skip("\":[")?;
     loop {
         rest.skip("{\"")?.skip(F::DATE)?.skip("\":\"")?;
         let date = rest.text()?;
         rest.skip(",\"")?.skip(F::CARS)?.skip("\":{")?;
-        seen.clear();
+        let mut at = 0;
         loop {
             let number = rest.skip("\"")?.text()?;
             let key = number.bytes().fold(0_u64, |key, byte| key << 8 | u64::from(byte));
-            if number.len() > 8 || seen.contains(&key) {
+            if number.len() > 8 {
                 return None;
             }
+            if order.get(at) != Some(&key) {
+                order.truncate(at);
+                if order.contains(&key) {
+                    return None;
+                }
+                order.push(key);
+            }
             let channels = F::plain_channels(rest.skip(":")?, texts)?;
-            samples.push(PlainSample { date, at: seen.len(), number, channels });
-            seen.push(key);
+            samples.push(PlainSample { date, at, number, channels });
+            at += 1;
             if rest.skip(",").is_none() {
                 break;
             }
@@ -43,7 +51,7 @@ pub fn samples<'a, F: Telemetry>(record: &'a str, texts: &mut Texts) -> Option<V
         }
     }
     rest.skip("]}")?;
-    rest.0.is_empty().then_some(samples)
+    rest.is_at_the_end().then_some(samples)
 }
 
 #[cfg(test)]
