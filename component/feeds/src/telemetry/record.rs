@@ -169,7 +169,7 @@ mod tests {
 
     /// Whole, cut short, damaged, or with bytes after its end.
     fn stream() -> impl Strategy<Value = Vec<u8>> {
-        let piece = prop::collection::vec(b'a'..b'z', 0..50);
+        let piece = prop::collection::vec(b'a'..=b'z', 0..50);
         let text = (prop::collection::vec(piece, 0..20), 1..200_usize);
         let changes = prop::collection::vec((any::<prop::sample::Index>(), 0..8_u32), 0..3);
         let end = prop_oneof![Just(None), any::<prop::sample::Index>().prop_map(Some)];
