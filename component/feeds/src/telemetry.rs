@@ -18,7 +18,7 @@ pub use channels::{Car, Position};
 pub use samples::{Keep, Reader, Samples};
 
 use super::feed::Unusable;
-use super::table::{Row, write_row};
+use super::table::{Out, Written};
 use super::time::Timestamp;
 use channels::{Sample, Telemetry};
 
@@ -55,7 +55,7 @@ fn tables<'a, F: Telemetry + 'a>(
     drivers: &'a [String],
 ) -> impl Iterator<Item = Piece> + 'a
 where
-    Sample<'a, F>: Row,
+    Sample<'a, F>: Written,
 {
     let present = drivers.iter().filter_map(|number| samples.find(number).map(|driver| (number, driver)));
     present.enumerate().flat_map(move |(index, (number, driver))| {
@@ -70,19 +70,18 @@ where
 }
 
 /// Rows as JSON, many to a piece.
-fn written(mut rows: impl Iterator<Item = impl Row>) -> impl Iterator<Item = Piece> {
+fn written(mut rows: impl Iterator<Item = impl Written>) -> impl Iterator<Item = Piece> {
     const PIECE: usize = 64 << 10;
-    let mut comma: &[u8] = b"";
+    let mut is_behind = false;
     std::iter::from_fn(move || {
-        let mut json = Vec::with_capacity(PIECE + 256);
-        while json.len() < PIECE
+        let mut json = Out::new(PIECE + (4 << 10));
+        while json.length() < PIECE
             && let Some(row) = rows.next()
         {
-            json.extend_from_slice(comma);
-            comma = b",";
-            write_row(&mut json, &row);
+            json.row(is_behind, &row);
+            is_behind = true;
         }
-        (!json.is_empty()).then_some(Ok(json))
+        (json.length() > 0).then(|| Ok(json.finish()))
     })
 }
 

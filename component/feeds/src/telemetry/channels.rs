@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use super::cursor::Cursor;
-use crate::table::{Cell, Column, Row, columns};
+use crate::table::{Column, Out, Written};
 use crate::time::{Timedelta, Timestamp};
 use crate::value::{Node, Value};
 
@@ -166,60 +166,41 @@ pub struct Sample<'a, F> {
 }
 
 impl<F: Telemetry> Sample<'_, F> {
-    /// FastF1's `Source`; what it gives a sample that the driver lacks is the text of a NaN.
-    fn source(&self) -> Cell<'_> {
-        if self.channels.is_some() { F::SOURCE } else { "nan" }.into()
+    /// The columns that both feeds end with. What FastF1 gives as the source of a sample that the driver lacks is the
+    /// text of a NaN.
+    fn write_end(&self, out: &mut Out) {
+        let source = out.name(const { &Column::new("Source") });
+        match self.channels {
+            Some(_) => source.text(F::SOURCE),
+            None => source.text("nan"),
+        }
+        out.name(const { &Column::new("Time") }).cell(self.time.into());
+        out.name(const { &Column::new("SessionTime") }).cell(self.time.into());
     }
 }
 
-impl Row for Sample<'_, Car> {
-    const COLUMNS: &'static [Column] = &columns([
-        "Date",
-        "RPM",
-        "Speed",
-        "nGear",
-        "Throttle",
-        "Brake",
-        "DRS",
-        "Source",
-        "Time",
-        "SessionTime",
-    ]);
-
-    fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
+impl Written for Sample<'_, Car> {
+    fn write(&self, out: &mut Out) {
         let [rpm, speed, gear, throttle, brake, drs] = self.channels.unwrap_or_default();
-        [
-            self.date.into(),
-            (rpm as f64).into(),
-            (speed as f64).into(),
-            gear.into(),
-            (throttle as f64).into(),
-            (brake != 0).into(),
-            drs.into(),
-            self.source(),
-            self.time.into(),
-            self.time.into(),
-        ]
-        .into_iter()
+        out.name(const { &Column::new("Date") }).cell(self.date.into());
+        out.name(const { &Column::new("RPM") }).whole(rpm);
+        out.name(const { &Column::new("Speed") }).whole(speed);
+        out.name(const { &Column::new("nGear") }).int(gear);
+        out.name(const { &Column::new("Throttle") }).whole(throttle);
+        out.name(const { &Column::new("Brake") }).bool(brake != 0);
+        out.name(const { &Column::new("DRS") }).int(drs);
+        self.write_end(out);
     }
 }
 
-impl Row for Sample<'_, Position> {
-    const COLUMNS: &'static [Column] =
-        &columns(["Date", "Status", "X", "Y", "Z", "Source", "Time", "SessionTime"]);
-
-    fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
+impl Written for Sample<'_, Position> {
+    fn write(&self, out: &mut Out) {
         let [x, y, z, ..] = self.channels.unwrap_or_default();
-        [
-            self.date.into(),
-            self.status.into(),
-            (x as f64).into(),
-            (y as f64).into(),
-            (z as f64).into(),
-            self.source(),
-            self.time.into(),
-            self.time.into(),
-        ]
-        .into_iter()
+        out.name(const { &Column::new("Date") }).cell(self.date.into());
+        out.name(const { &Column::new("Status") }).text(self.status);
+        out.name(const { &Column::new("X") }).whole(x);
+        out.name(const { &Column::new("Y") }).whole(y);
+        out.name(const { &Column::new("Z") }).whole(z);
+        self.write_end(out);
     }
 }
