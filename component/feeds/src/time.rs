@@ -32,9 +32,10 @@ impl Timedelta {
     /// Reads `[[hours:]minutes:]seconds[.fraction]` (FastF1's `to_timedelta`): any of the parts may carry
     /// a sign or spaces, a fraction is cut to microseconds. None for everything else.
     pub fn parse(text: &str) -> Option<Timedelta> {
-        if let Some(span) = plain(text) {
-            return Some(span);
-        }
+        clock(text).or_else(|| plain(text)).or_else(|| Timedelta::parse_any(text))
+    }
+
+    fn parse_any(text: &str) -> Option<Timedelta> {
         let mut parts = text.split(':');
         let first = parts.next()?;
         let (hours, minutes, seconds) = match (parts.next(), parts.next(), parts.next()) {
@@ -70,6 +71,10 @@ impl Timedelta {
 impl Timestamp {
     /// Reads `2020-12-13T13:27:15[.320][Z]` (FastF1's `to_datetime`). None for everything else.
     pub fn parse(text: &str) -> Option<Timestamp> {
+        plain_date(text).or_else(|| Timestamp::parse_any(text))
+    }
+
+    fn parse_any(text: &str) -> Option<Timestamp> {
         let [date, time] = exactly(text.trim_matches('Z').split('T'))?;
         let [year, month, day] = exactly(date.split('-'))?;
         let [hours, minutes, seconds] = exactly(time.split(':'))?;
@@ -105,21 +110,70 @@ fn seconds_and_micros(text: &str) -> Option<(i64, i64)> {
     Some((seconds, python::int(&digits)?))
 }
 
-/// `hh:mm:ss.mmm`, the form in which nearly all times come.
+/// `hh:mm:ss.mmm`, the form in which nearly all times of messages come.
+fn clock(text: &str) -> Option<Timedelta> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2, b'.', t1, t2, t3] = text.as_bytes() else { return None };
+    let [hours, minutes] = [number([*h1, *h2])?, number([*m1, *m2])?].map(i64::from);
+    let [seconds, millis] = [number([*s1, *s2])?, number([*t1, *t2, *t3])?].map(i64::from);
+    Some(Timedelta::from_millis(((hours * 60 + minutes) * 60 + seconds) * 1000 + millis))
+}
+
+/// `[+][[hours:]minutes:]seconds.fraction` of digits alone, the form in which nearly all gaps and laps come.
 fn plain(text: &str) -> Option<Timedelta> {
-    let digits = text.as_bytes();
-    let [h1, h2, b':', m1, m2, b':', s1, s2, b'.', t1, t2, t3] = digits else { return None };
-    let mut number = [0; 4];
-    for (slot, digits) in number.iter_mut().zip([&[h1, h2][..], &[m1, m2], &[s1, s2], &[t1, t2, t3]]) {
-        for digit in digits {
-            if !digit.is_ascii_digit() {
-                return None;
+    let mut bytes = text.strip_prefix('+').unwrap_or(text).as_bytes().iter();
+    let (mut total, mut number, mut digits, mut colons) = (0, 0, 0, 0);
+    loop {
+        match *bytes.next()? {
+            digit @ b'0'..=b'9' if digits < 6 => {
+                number = number * 10 + i64::from(digit - b'0');
+                digits += 1;
             }
-            *slot = *slot * 10 + i64::from(**digit - b'0');
+            b':' if digits > 0 && colons < 2 => {
+                total = (total + number) * 60;
+                (number, digits, colons) = (0, 0, colons + 1);
+            }
+            b'.' if digits > 0 => break,
+            _ => return None,
         }
     }
-    let [hours, minutes, seconds, millis] = number;
-    Some(Timedelta::from_millis(((hours * 60 + minutes) * 60 + seconds) * 1000 + millis))
+    Some(Timedelta((total + number) * 1_000_000 + micros(bytes.as_slice())?))
+}
+
+/// `yyyy-mm-ddThh:mm:ss[.fraction]Z`, the form in which nearly all dates come.
+fn plain_date(text: &str) -> Option<Timestamp> {
+    let (date, rest) = text.strip_suffix('Z')?.as_bytes().split_first_chunk::<19>()?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', time @ ..] = date else { return None };
+    let [h1, h2, b':', n1, n2, b':', s1, s2] = time else { return None };
+    let micros = match rest {
+        [] => 0,
+        [b'.', fraction @ ..] => micros(fraction)?,
+        _ => return None,
+    };
+    let year = number([*y1, *y2, *y3, *y4]).filter(|year| *year > 0)?;
+    let date = NaiveDate::from_ymd_opt(year as i32, number([*m1, *m2])?, number([*d1, *d2])?)?;
+    let second = number([*s1, *s2]).filter(|second| *second < 60)?;
+    let moment = date.and_hms_micro_opt(number([*h1, *h2])?, number([*n1, *n2])?, second, micros as u32)?;
+    Some(Timestamp(moment.and_utc().timestamp_micros()))
+}
+
+/// A number of so many digits.
+fn number<const N: usize>(digits: [u8; N]) -> Option<u32> {
+    digits
+        .into_iter()
+        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0')))
+}
+
+/// A fraction of digits alone, cut to six.
+fn micros(digits: &[u8]) -> Option<i64> {
+    let (mut micros, mut unit) = (0, 1_000_000);
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        unit /= 10;
+        micros += i64::from(digit - b'0') * unit;
+    }
+    Some(micros)
 }
 
 /// The parts of a text, if there are exactly as many as asked for.
@@ -174,7 +228,27 @@ impl Sub for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        /// What is plain is read as any text is.
+        #[test]
+        fn plain_is_as_any(
+            span in "[+-]{0,2}([0-9]{0,7}:){0,3}[0-9 ]{0,7}[.]{0,2}[0-9]{0,8}",
+            clock_text in "[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}",
+            date in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]([.][0-9+]{0,9})?Z{0,2}",
+        ) {
+            prop_assert_eq!(clock(&clock_text), Timedelta::parse_any(&clock_text));
+            for plain in [clock(&span), plain(&span)] {
+                prop_assert!(plain.is_none_or(|plain| Some(plain) == Timedelta::parse_any(&span)));
+            }
+            prop_assert!(plain_date(&date).is_none_or(|plain| Some(plain) == Timestamp::parse_any(&date)));
+        }
+    }
 
     #[test]
     fn reads_spans_as_fastf1_does() {
