@@ -46,6 +46,8 @@ kinds! { $
     NotFound "not-found" 1 false;
     /// Too many requests.
     RateLimited "rate-limited" 75 false;
+    /// The upstream takes us for a robot, and shows a page that a person gets past.
+    BotProtection "bot-protection" 75 false;
     /// The upstream wants a sign-in (401).
     SignIn "sign-in" 1 false;
     /// No connection, a timeout, a response cut short.
@@ -79,6 +81,11 @@ impl Kind {
         self.row().1
     }
 
+    /// Whether a host refuses us, not what was asked for.
+    pub fn is_of_us(self) -> bool {
+        matches!(self, Kind::SignIn | Kind::Blocked | Kind::BotProtection)
+    }
+
     /// Whether the same operation may succeed a few seconds later.
     pub fn is_transient(self) -> bool {
         self.row().2
@@ -98,6 +105,8 @@ pub struct Error {
     pub url: Option<String>,
     /// Whether it stays so, though its kind may pass.
     lasts: bool,
+    /// Whether the kind is only the likeliest: the answer does not say why.
+    is_guess: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -110,6 +119,7 @@ impl Error {
             until: None,
             url: None,
             lasts: false,
+            is_guess: false,
             source: None,
         }
     }
@@ -150,6 +160,21 @@ impl Error {
         Error { lasts: true, ..self }
     }
 
+    /// The same failure, as one of another kind.
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Error { kind, ..self }
+    }
+
+    /// The same failure, whose kind is only the likeliest.
+    pub fn guessed(self) -> Self {
+        Error { is_guess: true, ..self }
+    }
+
+    /// Whether the kind is only the likeliest.
+    pub fn is_guess(&self) -> bool {
+        self.is_guess
+    }
+
     /// Whether the same operation may succeed a few seconds later.
     pub fn is_transient(&self) -> bool {
         self.kind.is_transient() && !self.lasts
@@ -168,7 +193,10 @@ impl Error {
     /// Whether the host says that it does not give this, now and later.
     pub fn is_refusal(&self) -> bool {
         match self.status {
-            Some(status) => (400..500).contains(&status) && self.kind != Kind::RateLimited,
+            Some(status) => {
+                let passes = matches!(self.kind, Kind::RateLimited | Kind::BotProtection);
+                (400..500).contains(&status) && !passes
+            }
             None => self.kind == Kind::NotFound,
         }
     }

@@ -29,7 +29,7 @@ use crate::http::client::Client;
 use crate::http::transport::{Clock, Transport};
 use crate::http::url::Shown;
 use crate::jolpica::{document_url, pages};
-use crate::livetiming::Missing;
+use crate::livetiming::{Missing, gravest};
 use crate::session::{Session, SessionKind, SessionName};
 use crate::upstreams::Upstreams;
 use feed::Unusable;
@@ -186,8 +186,10 @@ impl SessionData {
     ) -> Result<()> {
         let livetiming = &upstreams.livetiming;
         let of = |topic: &str| self.missing.iter().find(|(other, _)| *other == topic);
-        if let (Some((_, why)), Some(_)) = (of(CAR), of(POSITION)) {
-            let error = livetiming.why_nothing(client, &self.session, "no telemetry", why.clone()).await;
+        if let (Some((_, car)), Some((_, position))) = (of(CAR), of(POSITION))
+            && let Some(why) = gravest([car.clone(), position.clone()])
+        {
+            let error = livetiming.why_nothing(client, &self.session, "no telemetry", why).await;
             self.no_telemetry = Some(error);
             return Ok(());
         }

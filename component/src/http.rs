@@ -9,6 +9,7 @@ pub mod gzip;
 pub mod percent;
 pub mod reach;
 pub mod redirect;
+pub mod refusal;
 pub mod retry;
 pub mod transport;
 pub mod url;

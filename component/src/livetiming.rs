@@ -1,10 +1,12 @@
 //! livetiming, Formula 1's own timing feeds: where a session's feeds lie, and how they are fetched.
 
 pub mod index;
+mod refused;
+mod token;
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
-use chrono::{Datelike, TimeDelta};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use http::Uri;
 
@@ -14,7 +16,9 @@ use crate::http::client::Client;
 use crate::http::download::Download;
 use crate::http::transport::{Clock, Transport};
 use crate::http::url;
-use crate::session::Session;
+use crate::session::{Session, SessionKind, SessionName};
+pub use refused::{Refused, gravest, passing};
+pub use token::{ACTIVE, STATUS, State, Token};
 
 /// Where livetiming is, and what signs in to it.
 #[derive(Debug)]
@@ -26,30 +30,18 @@ pub struct Livetiming {
     pub token: Option<Token>,
 }
 
-/// An F1TV subscription token. It shows in no log.
-pub struct Token(String);
-
-impl Token {
-    pub fn parse(text: &str) -> Result<Token> {
-        let token = text.trim();
-        let fine = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
-        fine.then(|| Token(token.to_owned()))
-            .ok_or_else(|| Error::usage("F1TV_TOKEN holds characters that no token has; copy it again"))
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(***)")
-    }
-}
-
 /// Topics that livetiming does not have of a session, and why.
 pub type Missing = Vec<(&'static str, Error)>;
 
 /// How long after a session's start its feeds are expected: a race takes two hours, publishing one more,
 /// and the rest of a day is patience.
 const PUBLISHED_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// How long after a session's scheduled end its feeds were published at the latest.
+const PUBLISHING: TimeDelta = TimeDelta::minutes(63);
+
+/// What signs in.
+const SIGN_IN: &str = "f1-ingest login, or set F1_USERNAME and F1_PASSWORD, or set F1TV_TOKEN";
 
 /// A season whose index is known to be at livetiming.
 pub const FINISHED_SEASON: i32 = 2023;
@@ -59,11 +51,12 @@ impl Livetiming {
     async fn ask<'a, T>(
         &'a self,
         path: &str,
+        now: DateTime<Utc>,
         mut get: impl AsyncFnMut(&Uri, Option<&'a str>) -> Result<T>,
     ) -> std::result::Result<T, Refused> {
         let official = match get(&url::below(&self.official, path)?, self.bearer()).await {
             Ok(answer) => return Ok(answer),
-            Err(error) => self.explained(error),
+            Err(error) => self.explained(error, now),
         };
         if official.status.is_none_or(|status| status < 400) {
             return Err(Refused { official, mirror: None });
@@ -78,30 +71,61 @@ impl Livetiming {
         client: &'a Client<R>,
         path: &str,
     ) -> std::result::Result<Download<'a, R>, Refused> {
-        self.ask(path, async |url, token| Download::start(client, url, token).await).await
+        let now = client.runtime.now();
+        self.ask(path, now, async |url, token| Download::start(client, url, token).await).await
     }
 
     /// GETs something below `static/`, whole.
     pub async fn get<R: Transport + Clock>(&self, client: &Client<R>, path: &str) -> Result<Vec<u8>> {
-        let body = self.ask(path, async |url, token| Ok(client.get(url, token).await?.body)).await;
-        body.map_err(|refused| refused.official)
+        let now = client.runtime.now();
+        let body = self.ask(path, now, async |url, token| Ok(client.get(url, token).await?.body)).await;
+        body.map_err(|refused| refused.told())
     }
 
     /// What signs a request to the official host in.
     fn bearer(&self) -> Option<&str> {
-        self.token.as_ref().map(|token| token.0.as_str())
+        self.token.as_ref().map(Token::secret)
     }
 
-    /// 401 and 403 have to do with the token here.
-    fn explained(&self, error: Error) -> Error {
-        let remedy = match (error.kind, &self.token) {
-            (Kind::SignIn, None) => "set F1TV_TOKEN to the token of an F1TV subscription",
-            (Kind::SignIn, Some(_)) => "F1TV_TOKEN is not accepted; it lives about 4 days, get a new one",
-            (Kind::Blocked, None) => "or a sign-in is wanted: set F1TV_TOKEN",
+    /// 401 and 403 have to do with the token here, and with a proxy for livetiming alone.
+    fn explained(&self, error: Error, now: DateTime<Utc>) -> Error {
+        let remedy = match error.kind {
+            Kind::SignIn => self.sign_in(now),
+            Kind::Blocked | Kind::BotProtection => "--livetiming-proxy is for livetiming alone".into(),
             _ => return error,
         };
         let message = format!("{error}; {remedy}");
         error.reworded(message)
+    }
+
+    /// What to do if livetiming wants a sign-in.
+    fn sign_in(&self, now: DateTime<Utc>) -> String {
+        match self.token.as_ref().map(|token| token.state(now)) {
+            None => SIGN_IN.to_owned(),
+            Some(State::Good) => format!(
+                "the F1TV token is not accepted, though it does not say that it has ended; get a new one: {SIGN_IN}"
+            ),
+            Some(State::Ended(at)) => {
+                format!("the F1TV token has ended, at {}; they live about 4 days: {SIGN_IN}", at.format("%FT%TZ"))
+            }
+            Some(State::NoSubscription) => {
+                "the F1TV token is of an account without an active subscription; take one out, and sign in anew".to_owned()
+            }
+        }
+    }
+
+    /// A refusal of a file that is there, which does not say why: by a token that cannot be good, or of this address.
+    fn doubted(&self, error: Error, now: DateTime<Utc>) -> Error {
+        if !error.is_guess() {
+            return error;
+        }
+        let (kind, why) = match self.token.as_ref().map(|token| token.state(now)) {
+            Some(State::Good) => return error,
+            None => (Kind::Blocked, format!("or a sign-in is wanted: {SIGN_IN}")),
+            Some(_) => (Kind::SignIn, self.sign_in(now)),
+        };
+        let message = format!("{error}; {why}");
+        error.reworded(message).of_kind(kind)
     }
 
     /// Reads topics of a session, all at once, each into its sink. Gives those that livetiming does not have;
@@ -113,24 +137,26 @@ impl Livetiming {
         topics: &mut [(&'static str, &mut dyn Sink)],
     ) -> Result<Missing> {
         let mut why = None;
+        let now = client.runtime.now();
         for path in self.paths(client, session).await {
             let read = async |topic: &'static str, sink: &mut dyn Sink| {
                 let (beginning, ending) = Default::default();
                 let (path, mut feed) = (stream_path(&path, topic), FeedSink { sink, beginning, ending });
-                let read = self.ask(&path, async |url, token| client.read(url, token, &mut feed).await).await;
+                let read = async |url: &Uri, token: Option<&str>| client.read(url, token, &mut feed).await;
+                let read = self.ask(&path, now, read).await;
                 (topic, read.and_then(|_| feed.checked(&path)))
             };
             let feeds = join_all(topics.iter_mut().map(|(topic, sink)| read(topic, *sink))).await;
             let some = feeds.iter().any(|(_, feed)| feed.is_ok());
-            if let Some(error) = feeds.iter().find_map(|(_, feed)| feed.as_ref().err()?.may_pass(some)) {
-                return Err(error.clone());
+            if let Some(error) = passing(feeds.iter().filter_map(|(_, feed)| feed.as_ref().err()), some) {
+                return Err(error);
             }
-            let missing = feeds.into_iter().filter_map(|(topic, feed)| Some((topic, feed.err()?.official)));
+            let missing = feeds.into_iter().filter_map(|(topic, feed)| Some((topic, feed.err()?.told())));
             let missing: Missing = missing.collect();
             if some {
                 return Ok(missing);
             }
-            why = why.or(missing.into_iter().map(|(_, error)| error).next());
+            why = gravest(why.into_iter().chain(missing.into_iter().map(|(_, error)| error)));
         }
         let why = why.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such topic"));
         Err(self.why_nothing(client, session, "nothing", why).await)
@@ -158,11 +184,12 @@ impl Livetiming {
     /// Asks the official host for a file that is known to be there.
     async fn probe<R: Transport + Clock>(&self, client: &Client<R>) -> Result<()> {
         let known = url::below(&self.official, &index::of_season(FINISHED_SEASON))?;
-        client.get(&known, self.bearer()).await.map(drop).map_err(|error| self.explained(error))
+        let now = client.runtime.now();
+        client.get(&known, self.bearer()).await.map(drop).map_err(|error| self.explained(error, now))
     }
 
-    /// What it means that no topic came, or none that matters: livetiming has `what` of the session. 403 is what
-    /// a file that is not there gets, too: a file that is known to be there tells.
+    /// What it means that no topic came, or none that matters: livetiming has `what` of the session. Where the refusal
+    /// does not say why, a file that is known to be there tells; and where it may hide a file from who is not signed in.
     pub async fn why_nothing<R: Transport + Clock>(
         &self,
         client: &Client<R>,
@@ -170,52 +197,57 @@ impl Livetiming {
         what: &str,
         refused: Error,
     ) -> Error {
-        if refused.kind == Kind::SignIn {
-            return refused;
-        }
-        if refused.kind == Kind::Blocked {
-            match self.probe(client).await {
-                Err(error) if error.kind != Kind::NotFound => return error,
+        let now = client.runtime.now();
+        let is_hidden = refused.status == Some(403) && self.token.is_none();
+        match refused.kind {
+            Kind::Blocked if refused.is_guess() => match self.probe(client).await {
+                Err(error) if error.kind != Kind::NotFound => return self.doubted(error, now),
                 _ => {}
-            }
+            },
+            Kind::SignIn | Kind::Blocked | Kind::BotProtection | Kind::RateLimited => return refused,
+            Kind::NotFound if is_hidden => match self.probe(client).await {
+                Err(error) if !error.is_guess() && error.kind.is_of_us() => return error,
+                _ => {}
+            },
+            _ => {}
         }
+        let hidden = if is_hidden {
+            format!("; if it is hidden from who is not signed in: {SIGN_IN}")
+        } else {
+            String::new()
+        };
         let cause = refused.message;
-        if client.runtime.now().naive_utc() - session.starts < PUBLISHED_AFTER {
-            let message = format!("livetiming has not published {session} yet ({cause}); try again later");
+        if now.naive_utc() - session.starts < PUBLISHED_AFTER {
+            let at = expected(session);
+            let (is, then) = match now.naive_utc() < at {
+                true => ("is", "then"),
+                false => ("was", "later"),
+            };
+            let at = at.format("%FT%RZ");
+            let message = format!(
+                "livetiming has not published {session} yet ({cause}); it {is} expected by {at}, try again {then}{hidden}"
+            );
             return Error::new(Kind::NotPublished, message);
         }
-        Error::new(Kind::NotFound, format!("livetiming has {what} of {session} ({cause}); check the session"))
+        let message = format!(
+            "livetiming has {what} of {session} ({cause}); it was never published, or the session is another: check it{hidden}"
+        );
+        Error::new(Kind::NotFound, message)
     }
+}
+
+/// When a session's feeds are published at the latest, if all goes as planned.
+fn expected(session: &Session) -> NaiveDateTime {
+    let length = match session.kind() {
+        SessionKind::Race if session.name == SessionName::Race => TimeDelta::hours(2),
+        _ => TimeDelta::hours(1),
+    };
+    session.starts.checked_add_signed(length + PUBLISHING).unwrap_or(session.starts)
 }
 
 /// A feed, relative to `static/`.
 pub fn stream_path(path: &str, topic: &str) -> String {
     format!("{path}{topic}.jsonStream")
-}
-
-/// Why neither host gave something.
-#[derive(Debug)]
-pub struct Refused {
-    pub official: Error,
-    /// None if the mirror was not asked.
-    mirror: Option<Box<Error>>,
-}
-
-impl From<Error> for Refused {
-    fn from(official: Error) -> Self {
-        Refused { official, mirror: None }
-    }
-}
-
-impl Refused {
-    /// The error that may not be there the next time: then nothing is to be stored without this feed. That the
-    /// mirror fails counts if it is what serves the session (`some` feeds came) and the official host did
-    /// not say that there is no such feed.
-    pub fn may_pass(&self, some: bool) -> Option<&Error> {
-        let passing = |error: &&Error| !error.is_refusal();
-        let mirror = self.mirror.as_deref().filter(|_| some && self.official.kind != Kind::NotFound);
-        Some(&self.official).filter(passing).or(mirror.filter(passing))
-    }
 }
 
 /// A feed on its way into a sink, as long as it is one.

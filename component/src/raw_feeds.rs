@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::client::Client;
 use crate::http::download::Download;
 use crate::http::transport::{Clock, Transport};
-use crate::livetiming::{Beginning, Ending, Livetiming, Refused, not_a_feed, stream_path};
+use crate::livetiming::{Beginning, Ending, Livetiming, Refused, gravest, not_a_feed, passing, stream_path};
 use crate::session::Session;
 use entries::{Entries, quoted};
 
@@ -81,7 +81,7 @@ pub async fn fetch<'a, R: Transport + Clock>(
         let mut feeds = Feeds::of(client, livetiming, &path).await;
         match feeds.begin().await? {
             None => return Ok(feeds.document(session, &path)),
-            refused => why = why.or(refused),
+            refused => why = gravest(why.into_iter().chain(refused)),
         }
     }
     let why = why.unwrap_or_else(|| Error::new(Kind::NotFound, "livetiming has no such session"));
@@ -123,6 +123,8 @@ struct Feeds<'a, R> {
     feed: Option<OpenFeed<'a, R>>,
     /// Topics that livetiming does not have, and the statuses that say so.
     missing: Map<String, Value>,
+    /// Those of them that it has, or may have, and why they did not come.
+    refused: Vec<(String, Error)>,
     warnings: Warnings,
     /// What is written and not yet handed on.
     out: Vec<u8>,
@@ -143,9 +145,9 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
                 (TOPICS.iter().map(topic).collect(), false)
             }
         };
-        let (missing, warnings, out) = Default::default();
+        let (missing, refused, warnings, out) = Default::default();
         let (any, ended, feed) = (false, false, None);
-        Feeds { client, livetiming, topics, listed, feed, missing, warnings, out, any, ended }
+        Feeds { client, livetiming, topics, listed, feed, missing, refused, warnings, out, any, ended }
     }
 
     /// Looks for the first feed that there is; if there is none, why.
@@ -157,10 +159,10 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
             refusals.extend(self.open(topic).await.err());
         }
         let some = self.feed.is_some();
-        if let Some(error) = refusals.iter().find_map(|refused| refused.may_pass(some)) {
-            return Err(error.clone());
+        if let Some(error) = passing(refusals.iter(), some) {
+            return Err(error);
         }
-        Ok(refusals.into_iter().map(|refused| refused.official).next().filter(|_| !some))
+        Ok(gravest(refusals.iter().map(Refused::told)).filter(|_| !some))
     }
 
     fn document(mut self, session: &Session, path: &str) -> Document<'a> {
@@ -203,6 +205,9 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
         let opened = self.livetiming.open(self.client, &topic.path).await;
         let download = opened.inspect_err(|refused| {
             self.missing.insert(topic.name.clone(), refused.official.status.unwrap_or(404).into());
+            if refused.official.kind.is_of_us() {
+                self.refused.push((topic.name.clone(), refused.told()));
+            }
         })?;
         let comma = if std::mem::replace(&mut self.any, true) { "," } else { "" };
         self.out.extend(format!("{comma}{}:[", quoted(&topic.name)).into_bytes());
@@ -218,9 +223,14 @@ impl<'a, R: Transport + Clock> Feeds<'a, R> {
 
     fn end(&mut self) {
         self.ended = true;
-        for (topic, status) in self.missing.iter().filter(|_| self.listed) {
-            self.warnings
-                .add(format!("{topic} is missing, though the session's index lists it (HTTP {status})"));
+        for (topic, status) in &self.missing {
+            match self.refused.iter().find(|(name, _)| name == topic) {
+                Some((_, why)) => self.warnings.add(format!("{topic} is missing: {why}")),
+                None if self.listed => self
+                    .warnings
+                    .add(format!("{topic} is missing, though the session's index lists it (HTTP {status})")),
+                None => {}
+            }
         }
         let missing = Value::from(std::mem::take(&mut self.missing));
         self.out.extend(format!("}},\"missing\":{missing}}}").into_bytes());

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use crate::error::{Error, Kind, Result};
 use crate::http::failure::{Failed, network, not_sent};
 use crate::http::gzip::Gunzip;
+use crate::http::refusal::BEGINNING;
 use crate::http::transport::{Chunks, Response};
 use crate::http::url::Shown;
 
@@ -140,11 +141,26 @@ pub fn missing_bytes(response: &Response, method: &Method) -> Option<u64> {
     declared_length(response)?.checked_sub(response.body.len() as u64).filter(|missing| *missing > 0)
 }
 
-/// Reads the body of a refusal, which is short: its connection can be used again then, and who records it
-/// has it whole.
-pub async fn drain(body: &mut Chunks) {
+/// Reads the body of a refusal, which is short: its connection can be used again then, and who records it has it whole.
+/// Gives its beginning, decoded as far as it can be.
+pub async fn beginning(response: &mut Response<Chunks>) -> Vec<u8> {
+    let mut begin = Vec::new();
     for _ in 0..16 {
-        let Some(Ok(_)) = body.next().await else { break };
+        let Some(Ok(chunk)) = response.body.next().await else { break };
+        let room = BEGINNING.saturating_sub(begin.len()).min(chunk.len());
+        begin.extend(&chunk[..room]);
+    }
+    match codings(&response.headers).iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["gzip" | "x-gzip"] => {
+            let mut gzip = Gunzip::default();
+            // Of each piece, what came before it is sure to be decoded.
+            let pieces = begin.chunks(256).map_while(|piece| gzip.decode(piece).ok());
+            let mut decoded: Vec<u8> = pieces.flatten().collect();
+            decoded.extend(gzip.finish().unwrap_or_default());
+            decoded.truncate(BEGINNING);
+            decoded
+        }
+        _ => begin,
     }
 }
 

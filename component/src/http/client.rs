@@ -6,7 +6,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValu
 use http::{Method, StatusCode, Uri};
 
 use crate::error::{Error, Kind, Result};
-use crate::http::body::{Incoming, Sink, drain, missing_bytes};
+use crate::http::body::{Incoming, Sink, beginning, missing_bytes};
 use crate::http::budget::{Budget, Hourly, Turn};
 use crate::http::failure::{Failed, Whose, network, not_sent, refused, unreachable, used_up};
 use crate::http::reach::{Hope, Reach};
@@ -129,9 +129,9 @@ impl<R: Transport + Clock> Client<R> {
             if response.status.is_success() {
                 return Ok((target, response));
             }
-            drain(&mut response.body).await;
+            let body = beginning(&mut response).await;
             match redirect(&response, &target)? {
-                None => return Err(refused(&response, &target, self.runtime.now())),
+                None => return Err(refused(&response, &body, &target, self.runtime.now())),
                 Some(next) if self.may_go_on(&target, &next) => target = next,
                 Some(next) => {
                     let message = format!(

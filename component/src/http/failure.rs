@@ -8,6 +8,7 @@ use http::{StatusCode, Uri};
 use crate::error::{Error, Kind};
 use crate::http::budget::BUDGET_HEADER;
 use crate::http::reach::Hope;
+use crate::http::refusal::{Refusal, refusal};
 use crate::http::retry::{Again, retry_after};
 use crate::http::transport::{Response, STOPPED, SendError};
 use crate::http::url::{Shown, authority};
@@ -65,40 +66,66 @@ pub fn not_sent(url: &Uri, error: SendError) -> Failed {
     }
 }
 
-/// An upstream's answer with a status other than 2xx.
-pub fn refused<B>(response: &Response<B>, url: &Uri, now: DateTime<Utc>) -> Failed {
+/// An upstream's answer with a status other than 2xx; `body` is the beginning of its body.
+pub fn refused<B>(response: &Response<B>, body: &[u8], url: &Uri, now: DateTime<Utc>) -> Failed {
     let after = response.header("retry-after").and_then(|value| retry_after(value, now));
     if response.headers.contains_key(BUDGET_HEADER) {
         return used_up(url, Whose::Machine, after.unwrap_or_default(), now).into();
     }
+    let refusal = refusal(response.status.as_u16(), &response.headers, body);
     let again = match response.status.as_u16() {
+        // To ask a page for people again makes it worse.
+        _ if refusal == Refusal::Challenge => Again::Never,
         429 | 500 | 502 | 503 | 504 => after.map_or(Again::Backoff, Again::After),
         _ => Again::Never,
     };
     let until = after.filter(|wait| *wait <= LATEST).map(|wait| unix_seconds_in(wait, now));
-    Failed { error: refusal(response.status, url, until), again }
+    Failed { error: explained(refusal, response.status, url, until), again }
 }
 
-/// What a status other than 2xx means, and what to do about it.
-fn refusal(status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
-    let (kind, text) = match status.as_u16() {
-        401 => (Kind::SignIn, "wants a sign-in".into()),
-        403 => (
+/// What a refusal means, and what to do about it, in words of ours: a host's own are for browsers.
+fn explained(refusal: Refusal, status: StatusCode, url: &Uri, until: Option<u64>) -> Error {
+    let (kind, text) = match refusal {
+        Refusal::SignIn => (Kind::SignIn, "wants a sign-in".into()),
+        Refusal::Address => (
             Kind::Blocked,
-            "refuses this address; data-centre addresses often are, try another network or a proxy".into(),
+            "refuses this address, as hosts do with data centres', or this client; use another machine, or a proxy \
+             (HTTPS_PROXY)"
+                .into(),
         ),
-        404 | 410 => (Kind::NotFound, "does not exist; check the URL".into()),
-        429 => (
+        Refusal::Forbidden => (
+            Kind::Blocked,
+            "refuses this address; data-centre addresses often are, use another machine, or a proxy (HTTPS_PROXY)".into(),
+        ),
+        Refusal::CacheParameter => {
+            (Kind::Unavailable, "refuses a parameter whose name has \"cache\" in it; leave it out of the URL".into())
+        }
+        Refusal::Challenge => (
+            Kind::BotProtection,
+            format!(
+                "takes us for a robot and wants a browser (bot protection); {}, or with another --user-agent, or from \
+                 another address (HTTPS_PROXY)",
+                until.map_or("try again in an hour".into(), when)
+            ),
+        ),
+        Refusal::NoSuchFile => (Kind::NotFound, "does not exist, or not yet".into()),
+        Refusal::NotFound => (Kind::NotFound, "does not exist; check the URL".into()),
+        Refusal::TooMany => (
             Kind::RateLimited,
             format!("has had too many requests; {}", until.map_or("try again in an hour".into(), when)),
         ),
-        500.. => (Kind::Unavailable, "has a fault of its own; try again later".into()),
-        _ => (Kind::Unavailable, "refuses the request; check the URL".into()),
+        Refusal::Fault => (Kind::Unavailable, "has a fault of its own; try again later".into()),
+        Refusal::Other => (Kind::Unavailable, "refuses the request; check the URL".into()),
     };
     let until = until.filter(|_| kind == Kind::RateLimited);
     let (status, url) = (status.as_u16(), Shown(url));
     let error = Error::new(kind, format!("{url} {text} (HTTP {status})"));
-    error.at(url).with_status(status).with_until(until)
+    let error = error.at(url).with_status(status).with_until(until);
+    match refusal {
+        Refusal::Forbidden => error.guessed(),
+        Refusal::CacheParameter => error.lasting(),
+        _ => error,
+    }
 }
 
 /// Who has used up the hour's requests to a host.

@@ -182,22 +182,100 @@ fn a_block_is_told_from_a_gap_by_a_file_that_is_known_to_be_there() {
     let fetch = |now, answers: &[(&str, &str, u16, &str)], token| {
         Upstreams::new(now, answers).fetch_with(&[], token).expect_err("there is nothing")
     };
-    let (race_day, refused) = ("2024-03-03T12:30:00Z", (OFFICIAL, "", 403, "<Code>AccessDenied</Code>"));
+    // What a refusal does not say of itself.
+    let (race_day, refused) = ("2024-03-03T12:30:00Z", (OFFICIAL, "", 403, "<html>403 Forbidden</html>"));
     let known = (OFFICIAL, "2023/Index.json", 200, "{}");
     assert_eq!(fetch(race_day, &[schedule, refused], Some("secret")).kind, Kind::Blocked);
     assert_eq!(fetch(race_day, &[schedule, refused, known], Some("secret")).kind, Kind::NotPublished);
     assert_eq!(fetch(LATER, &[schedule, refused, known], Some("secret")).kind, Kind::NotFound);
     assert_eq!(fetch(race_day, &[schedule], None).kind, Kind::NotPublished);
-
     let error = fetch(LATER, &[schedule, refused], None);
-    assert!(error.message.contains("F1TV_TOKEN"), "{error}");
+    assert!(error.kind == Kind::Blocked && error.message.contains("set F1TV_TOKEN"), "{error}");
+    let error = fetch(LATER, &[schedule, refused], Some(ENDED));
+    assert!(
+        error.kind == Kind::SignIn && error.message.contains("ended, at 2024-05-01T00:00:00Z"),
+        "{error}"
+    );
+
+    // What it does.
+    let absent = (OFFICIAL, "", 403, "<Error><Code>AccessDenied</Code></Error>");
+    for (now, kind) in [(race_day, Kind::NotPublished), (LATER, Kind::NotFound)] {
+        for token in [None, Some("secret")] {
+            let error = fetch(now, &[schedule, absent], token);
+            assert_eq!(error.kind, kind, "{error}");
+            assert_eq!(error.message.contains("F1TV_TOKEN"), token.is_none(), "{error}");
+        }
+    }
+    let blocked = (OFFICIAL, "2023/Index.json", 403, "<html>Request blocked</html>");
+    assert_eq!(fetch(race_day, &[schedule, absent, blocked], None).kind, Kind::Blocked);
+
     let sign_in = (OFFICIAL, "", 401, "");
     let error = fetch(LATER, &[schedule, sign_in], None);
     assert_eq!(error.kind, Kind::SignIn);
     assert!(error.message.contains("set F1TV_TOKEN") && error.message.contains(OFFICIAL), "{error}");
-    let error = fetch(LATER, &[schedule, sign_in], Some("secret"));
-    assert!(error.message.contains("F1TV_TOKEN is not accepted"), "{error}");
-    assert!(!error.message.contains("secret"), "{error}");
+    for (token, words) in
+        [("secret", "is not accepted"), (ENDED, "has ended"), (UNPAID, "without an active subscription")]
+    {
+        let error = fetch(LATER, &[schedule, sign_in], Some(token));
+        assert!(error.kind == Kind::SignIn && error.message.contains(words), "{error}");
+        assert!(!error.message.contains(token), "{error}");
+    }
+}
+
+/// `{"exp": 1714521600}`
+const ENDED: &str = "e30.eyJleHAiOiAxNzE0NTIxNjAwfQ.c2ln";
+/// `{"SubscriptionStatus": "inactive"}`
+const UNPAID: &str = "e30.eyJTdWJzY3JpcHRpb25TdGF0dXMiOiAiaW5hY3RpdmUifQ.c2ln";
+
+#[test]
+fn what_is_not_published_is_said_when_to_be_expected() {
+    let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
+    let says = |now, words: &str| {
+        let error = Upstreams::new(now, &[schedule]).fetch(&[]).expect_err("there is nothing");
+        assert!(error.kind == Kind::NotPublished && error.message.contains(words), "{error}");
+    };
+    // Two hours and 63 minutes after noon, the start.
+    says("2024-03-03T12:30:00Z", "is expected by 2024-03-03T15:03Z, try again then");
+    says("2024-03-03T15:03:00Z", "was expected by 2024-03-03T15:03Z, try again later");
+}
+
+#[test]
+fn mixed_refusals_are_the_one_to_act_on() {
+    let schedule = (SCHEDULE, "schedule_2024.json", 200, SCHEDULE_2024);
+    let (drivers, timing) = (format!("{RACE}DriverList"), format!("{RACE}TimingData"));
+    let absent = (OFFICIAL, "", 403, "<Error><Code>AccessDenied</Code></Error>");
+    let page = "<!DOCTYPE html><html><b>Just a moment...</b></html>";
+    let robot = (OFFICIAL, timing.as_str(), 403, page);
+    let table = [
+        ((403, "<html>Request blocked</html>"), None, Kind::Blocked),
+        ((401, ""), None, Kind::SignIn),
+        ((403, page), None, Kind::BotProtection),
+        ((503, page), None, Kind::BotProtection),
+        ((401, ""), Some(robot), Kind::SignIn),
+        ((403, "<html>Request blocked</html>"), Some(robot), Kind::Blocked),
+        ((503, ""), Some(robot), Kind::BotProtection),
+        ((200, DRIVERS), Some(robot), Kind::BotProtection),
+        ((404, ""), None, Kind::NotFound),
+    ];
+    for ((status, body), other, kind) in table {
+        let answers = [schedule, absent, (OFFICIAL, drivers.as_str(), status, body)];
+        let answers: Vec<_> = answers.into_iter().chain(other).collect();
+        let error =
+            Upstreams::new(LATER, &answers).fetch_with(&[], Some("secret")).expect_err("it is refused");
+        assert_eq!(error.kind, kind, "{status} {body}: {error}");
+        assert!(!error.message.contains(['<', '>']), "{error}");
+        let is_told = kind == Kind::NotFound || error.message.contains("its mirror") || other.is_some();
+        assert!(is_told, "{error}");
+    }
+    // What others come beside is left out, and said.
+    let answers =
+        [schedule, (OFFICIAL, "", 403, "<html>Request blocked</html>"), (OFFICIAL, &drivers, 200, DRIVERS)];
+    let document = Upstreams::new(LATER, &answers).fetch(&[]).expect("the drivers are there");
+    let warnings = document.warnings.join("\n");
+    assert!(
+        warnings.contains("TimingData is missing: ") && warnings.contains("refuses this address"),
+        "{warnings}"
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Refusals {
     /// good has failed.
     pub fn wait(&mut self, host: String, kind: Kind, until: Option<u64>) {
         let put_off = self.put_off.entry(host).or_insert(PutOff { kind, until, items: 0 });
-        put_off.items += usize::from(kind == Kind::RateLimited);
+        put_off.items += usize::from(matches!(kind, Kind::RateLimited | Kind::BotProtection));
     }
 
     /// A line for each host.

@@ -325,7 +325,7 @@ impl<'a> Backfill<'a> {
                 let until = error.until.and_then(instant);
                 return Next::Again(until.unwrap_or(Utc::now() + TimeDelta::minutes(15)));
             }
-            (Kind::RateLimited, Some(host)) => {
+            (Kind::RateLimited | Kind::BotProtection, Some(host)) => {
                 self.refusals.refused(host, error);
                 self.run.later += 1;
                 return Next::Go;

@@ -55,8 +55,7 @@ pub const STATE_BYTES: usize = 24;
 
 /// The claim of the access token that holds the subscription's, and what that one says of itself.
 pub const SUBSCRIPTION: &str = "subscriptionToken";
-pub const STATUS: &str = "SubscriptionStatus";
-pub const ACTIVE: &str = "active";
+pub use f1_ingest_component::livetiming::{ACTIVE, STATUS};
 pub const PRODUCT: &str = "SubscribedProduct";
 pub const NAMES: [&str; 2] = ["FirstName", "LastName"];
 pub const SUBSCRIBER: &str = "SubscriberId";
