@@ -1,5 +1,6 @@
 //! The host's own options, as every command that runs the job takes them.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub struct HostOptions {
     /// Answer upstreams from this recording, never from the network; may be repeated
     #[arg(long, value_name = "DIR")]
     pub replay: Vec<PathBuf>,
+    /// Reach livetiming through this proxy, and nothing else: http://[USER:PASSWORD@]HOST:PORT [env: F1_LIVETIMING_PROXY]
+    #[arg(long, value_name = "URL")]
+    pub livetiming_proxy: Option<ProxyUrl>,
     /// Run this component, not the one that the binary carries
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
@@ -45,6 +49,22 @@ pub struct HostOptions {
     /// Tell a monitor of a run's start (URL/start), success (URL) or failure (URL/fail) [env: F1_PING_URL]
     #[arg(long, value_name = "URL")]
     pub ping_url: Option<String>,
+}
+
+/// What somebody gave as a proxy's URL. It may hold a password, so it shows nowhere.
+#[derive(Clone)]
+pub struct ProxyUrl(pub String);
+
+impl From<String> for ProxyUrl {
+    fn from(text: String) -> ProxyUrl {
+        ProxyUrl(text)
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyUrl(***)")
+    }
 }
 
 /// When to show progress; `Auto`: if stderr is a terminal.

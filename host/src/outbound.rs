@@ -28,6 +28,7 @@ use crate::options::HostOptions;
 use crate::pool::{Pool, internal};
 use crate::profiles::Profiles;
 use crate::progress::Progress;
+use crate::proxies::Proxies;
 use crate::recording::{Recorder, Recordings};
 use crate::stop::{Stage, Stop, stopped};
 use crate::store::EmbeddedS3;
@@ -103,7 +104,7 @@ impl Outbound {
             replay: replay.transpose()?,
             record: host.record.as_deref().map(Recorder::open).transpose()?,
             budget,
-            pool: Pool::to(Peer::Upstream),
+            pool: Pool::to_upstreams(Proxies::of_upstreams(host, &job.upstreams.livetiming.official)),
             s3_pool: Pool::to(Peer::aws(&Profiles::for_run(host)?)),
             progress: Progress::new(host.progress),
             watch,

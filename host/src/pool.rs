@@ -67,6 +67,11 @@ impl Pool {
         Pool { peer, proxies, connect: CONNECT, cookies: None, clients }
     }
 
+    /// For a run's requests to upstreams.
+    pub fn to_upstreams(proxies: Proxies) -> Pool {
+        Pool { proxies, ..Pool::to(Peer::Upstream) }
+    }
+
     /// For requests to upstreams that belong together: what one sets in a cookie goes with the next, as in a browser.
     pub fn with_cookies(connect: Duration) -> Pool {
         Pool { connect, cookies: Some(Cookies(Arc::default())), ..Pool::to(Peer::Upstream) }

@@ -12,6 +12,7 @@ use crate::credentials;
 use crate::options::HostOptions;
 use crate::pool::Pool;
 use crate::profiles::{Profiles, is_true};
+use crate::proxies::Proxies;
 use crate::stop::within;
 use crate::store;
 use crate::trust::Peer;
@@ -84,10 +85,11 @@ fn prepared(
     Ok((variables, command))
 }
 
-/// Fails, as wrong usage, if what the environment says of proxies and certificates keeps `job` from reaching what it
+/// Fails, as wrong usage, if what is said of proxies and certificates keeps `job` from reaching what it
 /// needs.
 fn reachable(host: &HostOptions, profiles: &Profiles, job: &Job) -> Result<()> {
-    let (upstreams, store) = (Pool::to(Peer::Upstream), Pool::to(Peer::aws(profiles)));
+    let proxies = Proxies::of_upstreams(host, &job.upstreams.livetiming.official);
+    let (upstreams, store) = (Pool::to_upstreams(proxies), Pool::to(Peer::aws(profiles)));
     if host.replay.is_empty() {
         for upstream in job.items.iter().flat_map(Item::upstreams) {
             upstreams.check(job.upstreams.url(*upstream))?;

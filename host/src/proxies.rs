@@ -1,14 +1,18 @@
-//! The proxies that the environment names: which one a URL is reached through, and what it says if it refuses.
+//! The proxies that the environment names, and the one for livetiming alone: which one a URL is reached through, and what it says if it refuses.
 
+use std::fmt;
 use std::time::Duration;
 
 use f1_ingest_component::error::{Error, Result};
+use f1_ingest_component::http::url::authority;
 use http::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::no_proxy::NoProxy;
+use crate::options::{HostOptions, ProxyUrl};
+use crate::variables::variable;
 
 /// How long a proxy may take to answer when it is asked by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,10 +23,16 @@ pub struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
     except: NoProxy,
+    /// The `host[:port]` that is reached through a proxy of its own, whatever the environment says.
+    own: Option<(String, Proxy)>,
 }
 
-/// One proxy, and the variable that names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The option and the variable of livetiming's own proxy.
+const OPTION: &str = "--livetiming-proxy";
+const VARIABLE: &str = "F1_LIVETIMING_PROXY";
+
+/// One proxy, and the variable or the option that names it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     variable: &'static str,
     /// As the variable has it, with a scheme; may hold a password.
@@ -41,11 +51,7 @@ impl Proxies {
                 Some(value) => (lower, value),
                 None => (upper, variable(upper)?),
             };
-            let url = match value.contains("://") {
-                true => value,
-                false => format!("http://{value}"),
-            };
-            (url != "http://").then_some(Proxy { variable, url })
+            Proxy::named(variable, value)
         };
         let all = named("all_proxy", "ALL_PROXY");
         // In a CGI script HTTP_PROXY is a header of its caller's.
@@ -55,26 +61,68 @@ impl Proxies {
             http: http.or_else(|| all.clone()),
             https: named("https_proxy", "HTTPS_PROXY").or(all),
             except: NoProxy::of(variable),
+            own: None,
         }
+    }
+
+    /// Those of upstreams: livetiming, whose URL is `livetiming`, is reached through the proxy that the options name for it,
+    /// else the environment.
+    pub fn of_upstreams(host: &HostOptions, livetiming: &Uri) -> Proxies {
+        let given = host.livetiming_proxy.clone().map(|ProxyUrl(url)| (OPTION, url));
+        let given = given.or_else(|| Some((VARIABLE, variable(VARIABLE)?)));
+        let own = given.and_then(|(name, url)| Proxy::named(name, url));
+        Proxies { own: own.map(|proxy| (authority(livetiming), proxy)), ..Proxies::of_environment() }
     }
 
     /// The proxy that `url` is reached through, if it is reached through one.
     pub fn of_url(&self, url: &Uri) -> Option<&Proxy> {
+        if let Some((_, proxy)) = self.own.as_ref().filter(|(host, _)| *host == authority(url)) {
+            return Some(proxy);
+        }
         let proxy = if url.scheme_str() == Some("https") { &self.https } else { &self.http };
         proxy.as_ref().filter(|_| !self.except.covers(url))
     }
 }
 
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({})", self.name())
+    }
+}
+
 impl Proxy {
+    /// The scheme may be left out. None if there is no value.
+    fn named(variable: &'static str, value: String) -> Option<Proxy> {
+        let url = match value.contains("://") {
+            true => value,
+            false => format!("http://{value}"),
+        };
+        (url != "http://").then_some(Proxy { variable, url })
+    }
+
+    /// Whether it is livetiming's own, and not the environment's for all hosts.
+    fn is_own(&self) -> bool {
+        [OPTION, VARIABLE].contains(&self.variable)
+    }
+
+    /// How to reach a host without it.
+    fn instead(&self) -> &'static str {
+        if self.is_own() { "leave it out" } else { "name the host in NO_PROXY" }
+    }
+
     /// Fails, as wrong usage, if it is none that we can speak to.
     pub fn check(&self) -> Result<()> {
         let Proxy { variable, url } = self;
         let (scheme, _) = url.split_once("://").unwrap_or_default();
         let scheme = scheme.to_ascii_lowercase();
         if !matches!(scheme.as_str(), "http" | "https") {
+            let without = match self.is_own() {
+                true => "leave it out".to_owned(),
+                false => format!("unset {variable}, or name the hosts that need no proxy in NO_PROXY"),
+            };
             let message = format!(
                 "{variable} names a proxy that speaks {scheme}, and only http:// and https:// proxies can be used: \
-                 name one of these, or unset {variable}, or name the hosts that need no proxy in NO_PROXY"
+                 name one of these, or {without}"
             );
             return Err(Error::usage(message));
         }
@@ -121,7 +169,7 @@ impl Proxy {
             Err(_) => format!("no answer for {} s", PATIENCE.as_secs()),
         };
         let (name, variable) = (self.name(), self.variable);
-        Some(format!("its proxy {name} is down: {why}; correct {variable}, or name the host in NO_PROXY"))
+        Some(format!("its proxy {name} is down: {why}; correct {variable}, or {}", self.instead()))
     }
 
     /// The status with which it refuses to connect to `url`: the client above does not tell.
@@ -165,7 +213,8 @@ impl Proxy {
                 "its proxy {name} wants a sign-in (HTTP 407); give user and password in {variable}: http://USER:PASSWORD@{name}"
             ),
             _ => format!(
-                "its proxy {name} forbids to connect to {host} (HTTP {status}); have the proxy's rules allow it, or correct {variable}, or name the host in NO_PROXY if it can be reached without a proxy"
+                "its proxy {name} forbids to connect to {host} (HTTP {status}); have the proxy's rules allow it, or correct {variable}, or {} if it can be reached without a proxy",
+                self.instead()
             ),
         }
     }
@@ -197,6 +246,25 @@ mod tests {
         assert_eq!(name(&[("HTTP_PROXY", "http://two"), ("REQUEST_METHOD", "GET")], "http://x/"), None);
         assert_eq!(name(&[("HTTP_PROXY", "http://u:p@[::1]:8")], "http://x/").as_deref(), Some("[::1]:8"));
         assert_eq!(name(&[("HTTP_PROXY", "http://two"), ("NO_PROXY", "x")], "http://x/"), None);
+    }
+
+    #[test]
+    fn livetiming_can_have_a_proxy_of_its_own() {
+        let host = HostOptions {
+            livetiming_proxy: Some("http://me:secret@home:3128".to_owned().into()),
+            ..HostOptions::default()
+        };
+        let proxies = Proxies::of_upstreams(&host, &"https://livetiming.example/static".parse().unwrap());
+        let proxy = |url: &str| proxies.of_url(&url.parse().unwrap()).map(Proxy::name);
+        assert_eq!(proxy("https://LiveTiming.example/static/x").as_deref(), Some("home:3128"));
+        for other in ["https://mirror.example/static/x", "https://livetiming.example:8443/", "http://a/"] {
+            assert_ne!(proxy(other).as_deref(), Some("home:3128"), "{other}");
+        }
+        assert!(!format!("{host:?} {proxies:?}").contains("secret"));
+        let socks = Proxy::named(OPTION, "socks5://me:secret@home:1".to_owned()).unwrap();
+        let error = socks.check().unwrap_err().message;
+        assert!(error.contains("--livetiming-proxy") && !error.contains("NO_PROXY"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[test]

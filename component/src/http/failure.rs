@@ -89,13 +89,13 @@ fn explained(refusal: Refusal, status: StatusCode, url: &Uri, until: Option<u64>
         Refusal::SignIn => (Kind::SignIn, "wants a sign-in".into()),
         Refusal::Address => (
             Kind::Blocked,
-            "refuses this address, as hosts do with data centres', or this client; use another machine, or a proxy \
+            "refuses this address or this client; data-centre addresses often are: use another machine, or a proxy \
              (HTTPS_PROXY)"
                 .into(),
         ),
         Refusal::Forbidden => (
             Kind::Blocked,
-            "refuses this address; data-centre addresses often are, use another machine, or a proxy (HTTPS_PROXY)".into(),
+            "refuses this address; data-centre addresses often are: use another machine, or a proxy (HTTPS_PROXY)".into(),
         ),
         Refusal::CacheParameter => {
             (Kind::Unavailable, "refuses a parameter whose name has \"cache\" in it; leave it out of the URL".into())

@@ -82,7 +82,8 @@ fn checked(host: HostOptions, arguments: Vec<String>) -> Result<u8> {
         let outbound = Outbound::new(&host, &variables, &job, None, access, watch, log).await?;
         let is_signed = credentials(&mut findings, &host, &mut job).await;
         let client = Client::new(Native::new(outbound), http);
-        let session = upstreams(&mut findings, &client, &job).await;
+        let proxies = Proxies::of_upstreams(&host, &job.upstreams.livetiming.official);
+        let session = upstreams(&mut findings, &proxies, &client, &job).await;
         if is_signed && !job.dry_run {
             let tried = probe::store(&mut findings, &client, &job, session.map(|it| it.id())).await;
             tried.unwrap_or_else(|error| findings.failed("store", error));
@@ -138,7 +139,12 @@ async fn credentials(findings: &mut Findings, host: &HostOptions, job: &mut Job)
 
 /// Whether the upstreams that the job's items are made from answer, and have what was asked for; or the file that is in
 /// their place. Gives the session, if the schedules were asked for it and tell.
-async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) -> Option<Session> {
+async fn upstreams(
+    findings: &mut Findings,
+    proxies: &Proxies,
+    client: &Client<Native>,
+    job: &Job,
+) -> Option<Session> {
     if let Some(file) = &job.mock_file {
         let is_file = MockFile::new(file).map_err(|error| Error::usage(format!("{error:#}")));
         let read = is_file.and_then(|_| mock::read(file));
@@ -146,11 +152,11 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
     }
     let wants = |upstream: Upstream| job.items.iter().any(|item| item.upstreams().contains(&upstream));
     let session = match job.items.iter().find_map(|item| item.session()) {
-        Some(request) if wants(Upstream::Schedule) => schedule(findings, client, job, request).await,
+        Some(request) if wants(Upstream::Schedule) => schedule(findings, proxies, client, job, request).await,
         _ => None,
     };
     if wants(Upstream::Jolpica)
-        && let Some(url) = reachable(findings, "jolpica", &job.upstreams.jolpica).await
+        && let Some(url) = reachable(findings, proxies, "jolpica", &job.upstreams.jolpica).await
     {
         let document = jolpica_document(client, job, session.as_ref()).await;
         findings.verdict("jolpica", document.map(|_| format!("{} answers", Shown(url))));
@@ -162,7 +168,8 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
         }
     }
     if job.items.iter().any(|item| item.source.needs_session())
-        && let Some(url) = reachable(findings, "livetiming", &job.upstreams.livetiming.official).await
+        && let Some(url) =
+            reachable(findings, proxies, "livetiming", &job.upstreams.livetiming.official).await
     {
         let answer = livetiming(client, job, session.as_ref()).await;
         findings.verdict("livetiming", answer.map(|what| format!("{} or its mirror has {what}", Shown(url))));
@@ -173,13 +180,14 @@ async fn upstreams(findings: &mut Findings, client: &Client<Native>, job: &Job) 
 /// The session that the items are of, if the schedules tell.
 async fn schedule(
     findings: &mut Findings,
+    proxies: &Proxies,
     client: &Client<Native>,
     job: &Job,
     request: &SessionRequest,
 ) -> Option<Session> {
     let now = request.as_of.unwrap_or_else(|| client.runtime.now());
     let schedule = job.upstreams.schedule_of(request.season.unwrap_or(now.year())).ok()?;
-    reachable(findings, "schedule", &schedule).await?;
+    reachable(findings, proxies, "schedule", &schedule).await?;
     let session = session_asked_for(client, &job.upstreams, request).await;
     let known = session.as_ref().ok().cloned();
     findings.verdict("schedule", session.map(|session| format!("the session is {session}")));
@@ -219,8 +227,12 @@ async fn livetiming(client: &Client<Native>, job: &Job, session: Option<&Session
 }
 
 /// The URL; none, and a failure is noted, if it is reached through a proxy that does not answer.
-async fn reachable<'u>(findings: &mut Findings, what: &str, url: &'u Uri) -> Option<&'u Uri> {
-    let proxies = Proxies::of_environment();
+async fn reachable<'u>(
+    findings: &mut Findings,
+    proxies: &Proxies,
+    what: &str,
+    url: &'u Uri,
+) -> Option<&'u Uri> {
     let down = match proxies.of_url(url) {
         Some(proxy) => proxy.down().await,
         None => None,

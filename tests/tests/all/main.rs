@@ -30,6 +30,7 @@ mod power_cut;
 mod python_json;
 mod recipes;
 mod recorded;
+mod refusals;
 mod run;
 mod runtimes;
 mod s3_matrix;

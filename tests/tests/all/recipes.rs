@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
 
 /// Variables that the job does not see.
-const OF_THE_HOST: [&str; 4] = ["F1_INGEST_TOKEN", "F1_PING_URL", "JOB_COMPLETION_COUNT", "XDG_STATE_HOME"];
+const OF_THE_HOST: [&str; 5] =
+    ["F1_INGEST_TOKEN", "F1_LIVETIMING_PROXY", "F1_PING_URL", "JOB_COMPLETION_COUNT", "XDG_STATE_HOME"];
 
 fn path(recipe: &str) -> PathBuf {
     root().join("host/deploy").join(recipe)

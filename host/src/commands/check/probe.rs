@@ -21,6 +21,7 @@ use http::{Method, StatusCode, Uri};
 use super::findings::Findings;
 use super::reachable;
 use crate::native::Native;
+use crate::proxies::Proxies;
 
 const TIME: &str = "x-amz-meta-ingest_time_utc";
 
@@ -35,7 +36,7 @@ pub async fn store(
     session: Option<SessionId>,
 ) -> Result<()> {
     let s3 = S3Client::new(client, &job.bucket);
-    if reachable(findings, "store", &s3.url("")?).await.is_none() {
+    if reachable(findings, &Proxies::of_environment(), "store", &s3.url("")?).await.is_none() {
         return Ok(());
     }
     let now = client.runtime.now();
