@@ -1,4 +1,5 @@
-//! The proxies that the environment names, and the one for livetiming alone: which one a URL is reached through, and what it says if it refuses.
+//! The proxies that the environment names, and the one for livetiming alone: which one a URL is reached through, and what it
+//! says if it refuses.
 
 use std::fmt;
 use std::time::Duration;

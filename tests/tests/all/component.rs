@@ -3,6 +3,9 @@
 use f1_ingest_tests::binary::run;
 use wasmparser::{Parser, Payload};
 
+/// The most that the component may have, in bytes (ARCHITECTURE.md says why).
+const LARGEST: usize = 2_000_000;
+
 /// Names of the imports and of the exports of a component, sorted.
 fn interfaces(component: &[u8]) -> (Vec<String>, Vec<String>) {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
@@ -40,7 +43,9 @@ fn the_component_asks_for_what_its_world_lists_and_nothing_else() {
     let file = folder.path().join("f1-ingest.wasm");
     run(&["component", "--output", file.to_str().unwrap()], &[]).expect(0);
     let wit = run(&["component", "--wit"], &[]).expect(0).stdout;
-    let (imports, exports) = interfaces(&std::fs::read(&file).unwrap());
+    let component = std::fs::read(&file).unwrap();
+    assert!(component.len() <= LARGEST, "{} bytes: what made it grow so?", component.len());
+    let (imports, exports) = interfaces(&component);
 
     assert_eq!(imports, listed(&wit, "import "), "a new import is a decision: wit/world.wit lists them");
     assert!(imports.iter().all(|name| name.starts_with("wasi:") && name.contains("@0.2.")), "{imports:?}");
