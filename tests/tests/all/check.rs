@@ -73,7 +73,10 @@ fn each_wrong_setting_has_its_name() {
         ),
         (&[("AWS_REGION", "mars-north-1")], &["write", "AuthorizationHeaderMalformed", "check --region"]),
         (&[("F1_S3_BUCKET", "no-such-bucket")], &["write", "NoSuchBucket", "--bucket"]),
-        (&[("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")], &["store", "127.0.0.1:9", "connection was refused"]),
+        (
+            &[("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")],
+            &["store", "127.0.0.1:9", "connection was refused"],
+        ),
     ];
     for (changed, words) in table {
         fails(check(&upstream, store.environment(), changed), words);
