@@ -9,7 +9,7 @@ use std::io::Result;
 use std::path::{Path, PathBuf};
 
 use super::names::{KNOWN, STAGED, about, staged};
-use crate::files::{folder_of, make_lasting, sync_folder};
+use crate::files::{folder_of, is_inside, make_lasting, sync_folder};
 
 /// An object that is to be made, in place of the one that has its key, if one has.
 #[derive(Clone)]
@@ -77,10 +77,10 @@ pub fn settle(store: &Path) -> Result<()> {
         let Some((bucket, key, what)) = name.to_str().and_then(staged) else { continue };
         let file = store.join(&name);
         // Whoever was killed may have made folders that are not on the disk yet.
-        let folders = store.join(&bucket).join(&key);
-        for folder in folders.ancestors().skip(1).take_while(|folder| *folder != store) {
-            if folder.is_dir() {
-                sync_folder(folder)?;
+        let object = Path::new(&bucket).join(&key);
+        for folder in object.ancestors().skip(1).filter(|folder| is_inside(folder)) {
+            if store.join(folder).is_dir() {
+                sync_folder(&store.join(folder))?;
             }
         }
         match store.join(STAGED).join(&bucket).join(&key).symlink_metadata() {
