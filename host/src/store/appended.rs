@@ -13,6 +13,7 @@ use s3s::S3Result;
 use s3s::dto::{ETag, StreamingBlob, UploadPartInput};
 
 use super::names::part;
+use super::put::has_checksum;
 use super::refusal::unusable;
 use super::spool::broken_off;
 use crate::random;
@@ -32,7 +33,8 @@ impl Appended {
     /// Writes a part, if it is the next one or comes again, and gives its ETag; none, and its body is left, if it is another.
     /// One that comes again takes those behind it away. A part that breaks off leaves nothing.
     pub async fn append(&self, store: &Path, input: &mut UploadPartInput) -> S3Result<Option<ETag>> {
-        let Some(before) = usize::try_from(input.part_number - 1).ok().filter(|_| is_plain(input)) else {
+        let Some(before) = usize::try_from(input.part_number - 1).ok().filter(|_| !has_checksum!(input))
+        else {
             return Ok(None);
         };
         let begin = self.uploads(|uploads| {
@@ -52,20 +54,6 @@ impl Appended {
     fn uploads<T>(&self, look: impl FnOnce(&mut HashMap<String, Vec<u64>>) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Whether nothing about a part is to be checked.
-fn is_plain(input: &UploadPartInput) -> bool {
-    let checks = [
-        input.checksum_algorithm.is_some(),
-        input.checksum_crc32.is_some(),
-        input.checksum_crc32c.is_some(),
-        input.checksum_crc64nvme.is_some(),
-        input.checksum_sha1.is_some(),
-        input.checksum_sha256.is_some(),
-        input.content_md5.is_some(),
-    ];
-    !checks.contains(&true)
 }
 
 /// Writes a body to a file from `begin` on, in place of all that was there, and gives where it ends.

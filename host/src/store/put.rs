@@ -13,21 +13,32 @@ use serde_json::{Value, json};
 use super::durable::New;
 use crate::files::folder_of;
 
+/// Whether an input names a checksum that its body is to have. Those of an object and of a part have these fields, and no trait.
+macro_rules! has_checksum {
+    ($input:expr) => {
+        [
+            $input.checksum_algorithm.is_some(),
+            $input.checksum_crc32.is_some(),
+            $input.checksum_crc32c.is_some(),
+            $input.checksum_crc64nvme.is_some(),
+            $input.checksum_sha1.is_some(),
+            $input.checksum_sha256.is_some(),
+            $input.content_md5.is_some(),
+        ]
+        .contains(&true)
+    };
+}
+pub(super) use has_checksum;
+
 /// Whether a request asks for nothing but bytes, metadata, a type and an encoding. What more there is, s3s-fs does.
 pub fn is_plain(request: &S3Request<PutObjectInput>) -> bool {
     let input = &request.input;
     let more = [
         request.trailing_headers.is_some(),
+        has_checksum!(input),
         input.cache_control.is_some(),
-        input.checksum_algorithm.is_some(),
-        input.checksum_crc32.is_some(),
-        input.checksum_crc32c.is_some(),
-        input.checksum_crc64nvme.is_some(),
-        input.checksum_sha1.is_some(),
-        input.checksum_sha256.is_some(),
         input.content_disposition.is_some(),
         input.content_language.is_some(),
-        input.content_md5.is_some(),
         input.expires.is_some(),
         input.storage_class.is_some(),
         input.website_redirect_location.is_some(),
