@@ -18,7 +18,7 @@ use crate::http::transport::{Clock, Transport};
 use crate::http::url;
 use crate::session::{Session, SessionKind, SessionName};
 pub use refused::{Refused, gravest, passing};
-pub use token::{ACTIVE, STATUS, State, Token};
+pub use token::{ACTIVE, STATUS, State, Token, claims, part};
 
 /// Where livetiming is, and what signs in to it.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use f1_ingest_component::error::one_line;
+use f1_ingest_component::livetiming::claims;
 use http::header::CONTENT_TYPE;
 use http::{Request, Uri};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use super::formula1::{
     SETTINGS, STATE_BYTES, SUBSCRIPTION, VERIFIER_BYTES,
 };
 use super::secrets::Secrets;
-use super::token::{Token, claims};
+use super::token::Token;
 use super::trouble::{Failure, Step, Trouble, of_answer, of_words};
 use super::wire::Wire;
 use crate::random;

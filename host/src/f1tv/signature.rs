@@ -2,10 +2,9 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use f1_ingest_component::livetiming::part;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::Value;
-
-use super::token::part;
 
 /// Fails, and says why, unless one of `keys` (RFC 7517) has signed the token (RFC 7515).
 pub fn check(token: &str, keys: &Value) -> Result<(), &'static str> {

@@ -1,9 +1,8 @@
 //! A token of a subscription, and what it says of itself.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat};
 use f1_ingest_component::error::one_line;
+use f1_ingest_component::livetiming::{self, claims};
 use http::HeaderValue;
 use serde_json::Value;
 
@@ -23,10 +22,9 @@ pub struct Token {
 impl Token {
     /// None if it holds what no header can.
     pub fn parse(text: &str) -> Option<Token> {
-        let value = text.trim();
-        let is_fine = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
-        let ends = claims(value).and_then(|claims| seconds(claims.get("exp")?));
-        is_fine.then(|| Token { value: value.to_owned(), ends })
+        let value = livetiming::Token::parse(text).ok()?.secret().to_owned();
+        let ends = claims(&value).and_then(|claims| seconds(claims.get("exp")?));
+        Some(Token { value, ends })
     }
 
     /// The token itself, for a header, a file or the guest.
@@ -79,21 +77,6 @@ impl Token {
     }
 }
 
-/// What a JWT says, whoever signed it; none if it is no JWT.
-pub fn claims(jwt: &str) -> Option<Value> {
-    let mut parts = jwt.split('.');
-    let (_, claims, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
-        return None;
-    };
-    part(claims)
-}
-
-/// A part of a JWT that is JSON.
-pub fn part(text: &str) -> Option<Value> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?;
-    serde_json::from_slice(&bytes).ok().filter(Value::is_object)
-}
-
 /// A time of a claim or a file, which may have a fraction.
 pub fn seconds(value: &Value) -> Option<u64> {
     let seconds = value.as_f64().filter(|seconds| (0.0..1e12).contains(seconds))?;
@@ -114,6 +97,9 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn jwt(claims: &str) -> String {
